@@ -1,0 +1,1 @@
+"""Which documents stay, and how they change: one file a filter."""

@@ -1,0 +1,1 @@
+"""Reads what came out: continual pretraining from the shards of a build."""
