@@ -70,13 +70,13 @@ class LedgerWriter:
 
     def add(self, row: Mapping[str, object]) -> None:
         self._pending.append(row)
+        self.rows += 1
         if len(self._pending) >= BATCH_ROWS:
             self._flush()
 
     def _flush(self) -> None:
         if self._pending:
             self._writer.write_batch(pa.RecordBatch.from_pylist(self._pending, schema=self.schema))
-            self.rows += len(self._pending)
             self._pending = []
 
     def __exit__(

@@ -92,6 +92,7 @@ class ShardWriter:
 
     def add(self, document: Document) -> None:
         self._pending.append(document)
+        self.rows += 1
         self._chars += len(document.text) + 4 * len(document.tokens or ())
         if len(self._pending) >= BATCH_ROWS or self._chars >= BATCH_CHARS:
             self._flush()
@@ -99,7 +100,6 @@ class ShardWriter:
     def _flush(self) -> None:
         if self._pending:
             self._writer.write_batch(to_batch(self._pending, self.schema))
-            self.rows += len(self._pending)
             self._pending, self._chars = [], 0
 
     def __exit__(

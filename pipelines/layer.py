@@ -1,0 +1,154 @@
+"""Runs a function over many files, on Ray or in this process, and keeps what is finished.
+
+A *layer* is a folder named by the digest of the work that fills it; a file in it is named by its
+raw file and the digest of what it was made from. A file that exists is whole and right, so a layer
+is finished by making the files that are missing, after any interruption, in any order, by any
+number of workers. Only paths and small values pass through Ray; payloads go through files.
+
+Without `ray.init()` everything runs here, in order, under a debugger if need be.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from corpus.files import BadInput, text_digest
+from pipelines.progress import Progress, say
+
+IN_FLIGHT = 4  # tasks handed to Ray per core before one must end: enough to hide its dispatch
+RETRIES = 3  # of a task whose worker died; tasks write whole files or none, so again is safe
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The folder for what `work` makes: <root>/<label>-<digest of repr(work)>."""
+
+    root: Path
+    label: str
+    work: str
+
+    @property
+    def folder(self) -> Path:
+        return self.root / f"{self.label}-{short(text_digest(self.work))}"
+
+    def key(self, upstream: str) -> str:
+        """The key of a file made by this layer's work from something with the key `upstream`."""
+        return text_digest(f"{upstream} {self.work}")
+
+    def path(self, name: str, upstream: str, ending: str = ".arrow") -> Path:
+        """Where the file made from raw file `name` with key `upstream` lies, if it is finished."""
+        plain = re.sub(r"[^A-Za-z0-9.]+", "_", name)[-80:]
+        return self.folder / f"{plain}-{short(text_digest(f'{name} {upstream}'))}{ending}"
+
+
+def short(digest: str) -> str:
+    """The first 12 hexadecimal digits (48 bits) of a `sha256:…` or bare digest, for names of files."""
+    return digest.split(":")[-1][:12]
+
+
+def start(workers: int, address: str | None = None) -> None:
+    """Joins a Ray cluster, or starts Ray here when more than one worker is asked for."""
+    if address is None and workers <= 1:
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # local sessions ask nobody for a token
+    paths = [path for path in sys.path if path] + [os.getcwd()]
+    here: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is None:
+        # Payloads go through files, so the object store needs next to nothing.
+        os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+        here |= {"num_cpus": workers, "include_dashboard": False, "object_store_memory": 100 << 20}
+    else:
+        here |= {"address": address}
+    try:
+        ray.init(**here)
+    except ConnectionError as error:
+        raise ValueError(
+            f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`, "
+            "or leave --ray-address out to run on this machine"
+        ) from error
+
+
+def stop() -> None:
+    if ray.is_initialized():
+        ray.shutdown()
+
+
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
+    """The function's result, or the user's error that it ended with; other errors are raised."""
+    try:
+        return function(*arguments), None
+    except ValueError as error:
+        return None, error
+
+
+def _outcomes(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+    """(index, outcome) of every job, as they end."""
+    if not ray.is_initialized():
+        for index, arguments in enumerate(jobs):
+            yield index, _call(function, arguments)
+        return
+    task = ray.remote(num_cpus=1, max_retries=RETRIES)(_call)
+    shared = ray.put(function)
+    limit = max(2, IN_FLIGHT * int(ray.cluster_resources().get("CPU", 1)))
+    waiting: dict[Any, int] = {}
+    following = iter(range(len(jobs)))
+    for index in following:
+        waiting[task.remote(shared, jobs[index])] = index
+        if len(waiting) >= limit:
+            break
+    while waiting:
+        (ready,), _ = ray.wait(list(waiting), num_returns=1)
+        index = waiting.pop(ready)
+        try:
+            outcome = ray.get(ready)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        yield index, outcome
+        for following_index in following:
+            waiting[task.remote(shared, jobs[following_index])] = following_index
+            break
+
+
+def run(
+    function: Callable[..., Any],
+    jobs: Sequence[tuple[Any, ...]],
+    label: str,
+    weights: Sequence[float] | None = None,
+    unit: str = "B",
+    there: int = 0,
+) -> list[Any]:
+    """`[function(*job) for job in jobs]`, in their order, however many workers there are.
+
+    `weights` (bytes, say) make rates and times left; heavy jobs start first. `there` is how many
+    pieces the stage found finished. A ValueError ends its own job only: the others go on, so that
+    nothing finished is lost and all the bad files are named at once, in one BadInput, at the end.
+    """
+    given = list(weights) if weights is not None else [1.0] * len(jobs)
+    order = sorted(range(len(jobs)), key=lambda index: -given[index])
+    progress = Progress(label, len(jobs) + there, sum(given), unit if weights is not None else "")
+    progress.done = there
+    results: list[Any] = [None] * len(jobs)
+    failures: list[tuple[int, BaseException]] = []
+    for place, (result, error) in _outcomes(function, [jobs[index] for index in order]):
+        index = order[place]
+        if error is not None:
+            failures.append((index, error))
+            say(f"  {label}: {error}")
+        results[index] = result
+        progress.step(given[index])
+    progress.end(len(jobs))
+    if failures:
+        failures.sort(key=lambda failure: failure[0])
+        if len(failures) == 1:
+            raise failures[0][1]
+        told = "\n".join(f"- {error}" for _, error in failures[:20])
+        raise BadInput(f"{len(failures)} of {len(jobs)} files could not be used:\n{told}") from failures[0][1]
+    return results
