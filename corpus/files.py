@@ -112,7 +112,7 @@ class _Named(io.RawIOBase):
         super().close()
 
 
-def open_raw(path: Path) -> IO[bytes]:
+def open_raw(path: Path) -> io.BufferedReader:
     """A file's bytes, decompressed (gzip with several members, zstd with several frames, plain).
 
     Raises BadInput on an empty file and on HTML in place of data, and while reading on a stream
@@ -131,7 +131,7 @@ def open_raw(path: Path) -> IO[bytes]:
             stream = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
         else:
             stream = file
-        reader = io.BufferedReader(_Named(stream, str(path)), _BLOCK)
+        reader: io.BufferedReader = io.BufferedReader(_Named(stream, str(path)), _BLOCK)
         if _looks_like_page(reader.peek(512)):
             raise BadInput(
                 f"{path}: this is a web page (HTML), not data; a login or error page was saved in "

@@ -1,0 +1,237 @@
+"""A hospital's own notes: a table (CSV, TSV, JSON lines, Parquet) whose columns the user names.
+
+Nothing is published here, so there is no listing. What identifies the patient in other columns
+(the name, the record number, the birth date) is held in memory beside the text, for the
+de-identification to find in it, and is written nowhere.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from corpus.document import Document
+from corpus.files import BadInput, Foreign
+from corpus.sources import Fetch, Remote
+from corpus.tables import Row, Table, open_table
+
+_YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)|^((?:19|20)\d\d)\d{4}(?!\d)")
+_SUFFIX = re.compile(r"\.(csv|tsv|txt|tab|psv|parquet|jsonl|ndjson|json|xlsx)(\.(gz|zst))?$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns to read: for each field, the names that it may have, the first found counts.
+
+    Case, spaces, dashes and underscores do not matter. A field that is given must be there; the
+    defaults are tried. `known` pairs a kind of identifier with columns that hold such values of
+    the patient: all of these columns count, not the first alone.
+    """
+
+    text: tuple[str, ...] = (
+        "text",
+        "note",
+        "note_text",
+        "note_content",
+        "transcription",
+        "report",
+        "report_text",
+        "document_text",
+        "clinical_note",
+        "full_text",
+        "content",
+        "body",
+    )
+    id: tuple[str, ...] = ("note_id", "document_id", "report_id", "id", "row_id", "encounter_id", "visit_id")
+    patient: tuple[str, ...] = ("patient_id", "subject_id", "person_id", "patient", "pat_id", "mrn", "nhs_number")
+    date: tuple[str, ...] = ("note_date", "date", "charttime", "chartdate", "note_datetime", "created", "report_date")
+    kind: tuple[str, ...] = ("note_type", "category", "document_type", "note_category", "medical_specialty", "type")
+    known: tuple[tuple[str, tuple[str, ...]], ...] = (
+        (
+            "name",
+            (
+                "patient_name",
+                "name",
+                "full_name",
+                "first_name",
+                "middle_name",
+                "last_name",
+                "given_name",
+                "family_name",
+                "surname",
+                "forename",
+                "patient_first_name",
+                "patient_last_name",
+                "patient_firstname",
+                "patient_familyname",
+            ),
+        ),
+        ("id", ("mrn", "medical_record_number", "patient_mrn", "nhs_number", "ssn", "account_number", "insurance_id")),
+        ("date", ("birth_date", "date_of_birth", "dob", "birthdate")),
+        ("phone", ("phone", "phone_number", "telephone", "mobile")),
+        ("email", ("email", "email_address")),
+        ("address", ("address", "street", "street_address", "postcode", "zip", "zip_code", "city")),
+    )
+
+
+_DEFAULT = Columns()
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Notes from tables. `encoding` is that of CSV and JSON files; UTF-8 and UTF-16 marks are seen.
+
+    `delimiter` None finds comma, tab, semicolon or bar; `quote` "" is for tables whose quotes are
+    plain characters. `language` is stated of every note when it is given.
+    """
+
+    columns: Columns = _DEFAULT
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+    quote: str = '"'
+    license: str = "hospital notes, not for release"
+    language: str | None = None
+    version: int = 1
+    base: str = field(default="", repr=False)
+
+    @property
+    def name(self) -> str:
+        return "notes"
+
+    @property
+    def restricted(self) -> bool:
+        return True
+
+    def listing(self, fetch: Fetch) -> Iterator[Remote]:
+        """Nothing: these files lie where the hospital put them."""
+        return iter(())
+
+    def accepts(self, path: str) -> bool:
+        return _SUFFIX.search(path) is not None
+
+    def read(self, path: Path, name: str) -> Iterator[Document]:
+        """One document a row. The id is the table's name and the row's own id, or its number.
+
+        Raises Foreign for a table without a text column (when none was named), BadInput when a
+        column that the user named is missing.
+        """
+        with open_table(path, encoding=self.encoding, delimiter=self.delimiter, quote=self.quote) as table:
+            found = self._resolve(path, table)
+            stem = _SUFFIX.sub("", name)
+            times: dict[str, int] = {}
+            for row in table.rows:
+                own = "" if row.problem else _plain(row.cells.get(found.id or ""))
+                key = own or f"row{row.number}"
+                times[key] = times.get(key, 0) + 1
+                if times[key] > 1:
+                    key = f"{key}#{times[key]}"
+                yield self._document(row, f"notes:{stem}/{key}", found)
+
+    def _document(self, row: Row, id: str, found: "_Found") -> Document:
+        if row.problem:
+            return Document(id, "notes", "", self.license, meta={"kind": "note", "error": row.problem})
+        cells = row.cells
+        text = cells.get(found.text)
+        meta: dict[str, Any] = {"kind": "note"}
+        if text is None:
+            text = ""
+        if not isinstance(text, str):
+            meta["error"], text = f"its text is a {type(text).__name__}", ""
+        elif text.lstrip().startswith("{\\rtf"):
+            meta["error"], text = "rich text (RTF); export plain text", ""
+        for key, column, length in (("category", found.kind, 80), ("patient", found.patient, 200)):
+            value = _plain(cells.get(column)) if column else ""
+            if value:
+                meta[key] = value[:length]
+        if self.language:
+            meta["language"] = self.language
+        known = {
+            kind: values
+            for kind, columns in found.known
+            if (values := [value for column in columns if (value := _plain(cells.get(column)))])
+        }
+        if known:
+            meta["_known"] = known
+        return Document(id, "notes", text, self.license, _year(cells.get(found.date or "")), meta)
+
+    def _resolve(self, path: Path, table: Table) -> "_Found":
+        """The table's own names of the columns that are asked for."""
+        there: dict[str, str] = {}
+        for column in table.columns:
+            there.setdefault(_bare(column), column)
+        listed = ", ".join(table.columns[:20]) or "none"
+
+        def first(what: str) -> str | None:
+            names: tuple[str, ...] = getattr(self.columns, what)
+            for name in names:
+                if _bare(name) in there:
+                    return there[_bare(name)]
+            if names and names != getattr(_DEFAULT, what):
+                raise BadInput(_missing(path, what, names, table.columns, listed))
+            return None
+
+        text = first("text")
+        if text is None:
+            raise Foreign(
+                f"{path}: no column of notes (looked for {', '.join(self.columns.text)}; found {listed}); "
+                "name it with Notes(columns=Columns(text=(...)))"
+            )
+        known = []
+        for kind, names in self.columns.known:
+            here = tuple(there[_bare(name)] for name in names if _bare(name) in there)
+            if not here and (kind, names) not in _DEFAULT.known:
+                raise BadInput(_missing(path, f"known {kind}", names, table.columns, listed))
+            if here:
+                known.append((kind, here))
+        return _Found(text, first("id"), first("patient"), first("date"), first("kind"), tuple(known))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Column names as this table spells them."""
+
+    text: str
+    id: str | None
+    patient: str | None
+    date: str | None
+    kind: str | None
+    known: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+assert [one.name for one in fields(_Found)] == [one.name for one in fields(Columns)]
+
+
+def _missing(path: Path, what: str, names: Sequence[str], columns: Sequence[str], listed: str) -> str:
+    near = difflib.get_close_matches(_bare(names[0]), [_bare(column) for column in columns], n=1, cutoff=0.5)
+    spelled = [column for column in columns if near and _bare(column) == near[0]]
+    hint = f"; did you mean {spelled[0]!r}?" if spelled else ""
+    return (
+        f"{path}: no column {' or '.join(map(repr, names))} for {what}; found {listed}{hint} "
+        "Correct the name in Notes(columns=Columns(...)), or take the file away"
+    )
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\W_]+", "_", name.strip().lower())
+
+
+def _plain(value: Any) -> str:
+    """A cell as a word: whole numbers that a program wrote as 12.0 are 12."""
+    if value is None or isinstance(value, (Mapping, list)):
+        return ""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else ("" if value != value else str(value))
+    return str(value).strip()
+
+
+def _year(value: Any) -> str | None:
+    """The year of a date in any form: a finer date of a note identifies (45 CFR 164.514(b)(2)(i)(C))."""
+    if value is None:
+        return None
+    year = getattr(value, "year", None)
+    if isinstance(year, int):
+        return str(year)
+    found = _YEAR.search(str(value).strip())
+    return (found[1] or found[2]) if found else None
