@@ -1,0 +1,165 @@
+"""Clinical guidelines: the corpus that Meditron's authors published (epfl-llm/guidelines).
+
+One row a guideline: `id, source, title, clean_text, raw_text, url, overview` (`text` in its first
+revisions). The text was taken from web pages and, through GROBID, from PDFs; what PDFs break
+inside words is repaired here where the document itself shows the whole word. Nothing is taken out:
+the published cleaning lost everything between `<` and `>` or in brackets, and tables of numbers.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from corpus.document import Document
+from corpus.files import BadInput, Foreign
+from corpus.sources import Fetch, Remote
+from corpus.tables import Row, open_table
+
+# The data set's own licence tag is "other"; the terms are those of each publisher. Where no
+# statement of the publisher is known to cover the whole of what was taken, that is said.
+UNKNOWN = "unknown"
+LICENSES = {
+    "cdc": "public domain (US government work, unless marked)",
+    "nice": "NICE UK Open Content Licence",
+    "wikidoc": "CC BY-SA 3.0",
+    "who": "CC BY-NC-SA 3.0 IGO",
+}
+
+_TEXTS = ("clean_text", "text", "raw_text")
+_LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+_LIGATURE = re.compile("[ﬀ-ﬆ]")
+# "signi ﬁ cant", "bene ﬁt": a ligature that was set apart from its word.
+_APART = re.compile(r"([^\W\d_]*)( ?)([ﬀ-ﬆ])( ?)([^\W\d_]*)")
+# "recom-\nmendation", and "recom- mendation" where GROBID has joined the lines already.
+_BROKEN = re.compile(r"\b([^\W\d_]{2,})-(?:[ \t]*\n[ \t]*|[ \t])([a-z]{2,})\b")
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+
+
+@dataclass(frozen=True)
+class Guidelines:
+    """The rows of that data set as JSON lines or Parquet, wherever they come from."""
+
+    version: int = 1
+    base: str = field(default="https://huggingface.co", repr=False)
+    dataset: str = field(default="epfl-llm/guidelines", repr=False)
+    revision: str = field(default="main", repr=False)
+
+    @property
+    def name(self) -> str:
+        return "guidelines"
+
+    @property
+    def restricted(self) -> bool:
+        return False
+
+    def accepts(self, path: str) -> bool:
+        return re.search(r"\.(jsonl|ndjson|parquet)(\.(gz|zst))?$", path) is not None
+
+    def listing(self, fetch: Fetch) -> Iterator[Remote]:
+        """The data files of the revision, as the hub's own listing names them."""
+        where = f"{self.base}/api/datasets/{self.dataset}/tree/{self.revision}?recursive=true"
+        try:
+            entries = json.loads(fetch(where))
+        except ValueError as error:
+            raise BadInput(f"{where}: not the hub's JSON listing; check the address and your access") from error
+        found = [entry for entry in entries if entry.get("type") == "file" and self.accepts(str(entry.get("path")))]
+        if not found:
+            raise BadInput(f"{where}: lists no JSON lines or Parquet file of {self.dataset}; check the revision")
+        for entry in found:
+            path = str(entry["path"])
+            sha = (entry.get("lfs") or {}).get("oid")
+            yield Remote(
+                f"{self.base}/datasets/{self.dataset}/resolve/{self.revision}/{path}",
+                path,
+                f"sha256:{sha}" if sha else None,
+                entry.get("size"),
+            )
+
+    def read(self, path: Path, name: str) -> Iterator[Document]:
+        """One document a row: title, blank line, text. Raises Foreign for a table of something else."""
+        with open_table(path) as table:
+            have = {column.lower() for column in table.columns}
+            if table.form == "csv" or not have & set(_TEXTS) or not have & {"title", "source", "url", "overview"}:
+                raise Foreign(
+                    f"{path}: not guidelines; expected id, source, title, clean_text (or text), url; "
+                    f"found {', '.join(table.columns[:12]) or 'no columns'}"
+                )
+            for row in table.rows:
+                yield _document(row, name)
+
+
+def _document(row: Row, name: str) -> Document:
+    cells = row.cells
+    texts = [cells.get(column) for column in _TEXTS]
+    body = next((text for text in texts if isinstance(text, str) and text.strip()), "")
+    problem = row.problem
+    if problem is None and any(text is not None and not isinstance(text, str) for text in texts):
+        problem = "its text is no string"
+    if problem is not None:
+        return Document(f"guidelines:{name}#{row.number}", "guidelines", "", meta={"error": problem})
+    title, publisher, url = (_word(cells, column) for column in ("title", "source", "url"))
+    text = repair(body.strip())
+    shown = repair(title)
+    if shown and not _opens_with(text, shown):
+        text = f"{shown}\n\n{text}" if text else shown
+    key = _word(cells, "id") or hashlib.sha256(f"{publisher}\n{title}\n{body}".encode()).hexdigest()[:16]
+    meta: dict[str, Any] = {"kind": "guideline", "language": "en"}
+    meta |= {name: value for name, value in (("publisher", publisher), ("title", shown), ("url", url)) if value}
+    return Document(f"guidelines:{key}", "guidelines", text, LICENSES.get(publisher.lower(), UNKNOWN), None, meta)
+
+
+def _word(cells: Mapping[str, Any], column: str) -> str:
+    value = cells.get(column)
+    return value.strip() if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+
+
+def _opens_with(text: str, title: str) -> bool:
+    """Whether the text begins with its title already, be it as a heading."""
+    start = text[: len(title) + 16].lstrip("#* \t").casefold()
+    return start.startswith(title.casefold())
+
+
+def repair(text: str) -> str:
+    """Words that PDFs broke at a line's end or at a ligature, whole again.
+
+    A break is closed only when the whole word stands elsewhere in the same document, so that
+    "long-\\nterm" and "short- and long-term" keep their hyphens.
+    """
+    if _LIGATURE.search(text):
+        words = _words(text)
+        text = _APART.sub(lambda found: _closed_ligature(found, words), text)
+    if _BROKEN.search(text):
+        words = _words(text)
+        text = _BROKEN.sub(lambda found: _closed_hyphen(found, words), text)
+    return text
+
+
+def _words(text: str) -> frozenset[str]:
+    plain = _LIGATURE.sub(lambda found: _LIGATURES[found[0]], text)
+    return frozenset(word.lower() for word in _WORD.findall(plain))
+
+
+def _closed_ligature(found: re.Match[str], words: frozenset[str]) -> str:
+    before, left, ligature, right, after = found.groups()
+    letters = _LIGATURES[ligature]
+    # From the most that may be joined to the least; a gap beside no letters is no gap in a word.
+    for close_left, close_right in ((True, True), (True, False), (False, True)):
+        gap_left = "" if close_left and before else left
+        gap_right = "" if close_right and after else right
+        whole = f"{'' if gap_left else before}{letters}{'' if gap_right else after}"
+        if whole.lower() in words:
+            return f"{before}{gap_left}{letters}{gap_right}{after}"
+    return f"{before}{left}{letters}{right}{after}"
+
+
+def _closed_hyphen(found: re.Match[str], words: frozenset[str]) -> str:
+    first, second = found.groups()
+    if f"{first}-{second}".lower() in words:
+        return f"{first}-{second}"
+    if f"{first}{second}".lower() in words:
+        return f"{first}{second}"
+    return found[0]
