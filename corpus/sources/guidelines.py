@@ -19,14 +19,13 @@ from corpus.files import BadInput, Foreign
 from corpus.sources import Fetch, Remote
 from corpus.tables import Row, open_table
 
-# The data set's own licence tag is "other"; the terms are those of each publisher. Where no
-# statement of the publisher is known to cover the whole of what was taken, that is said.
+# The data set's own licence tag is "other" (Common Crawl's terms of use): the terms are those of
+# each publisher, who is in `meta`. Only what covers all that was taken from one stands here;
+# WikiDoc, WHO, CCO, CMA, ICRC, SPOR and the PubMed articles have no one statement that is known to.
 UNKNOWN = "unknown"
 LICENSES = {
-    "cdc": "public domain (US government work, unless marked)",
-    "nice": "NICE UK Open Content Licence",
-    "wikidoc": "CC BY-SA 3.0",
-    "who": "CC BY-NC-SA 3.0 IGO",
+    "cdc": "US government work (17 USC 105) unless marked",
+    "nice": "NICE UK Open Content Licence (United Kingdom only)",
 }
 
 _TEXTS = ("clean_text", "text", "raw_text")
