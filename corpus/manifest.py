@@ -54,3 +54,8 @@ def load(build: Path) -> Mapping[str, Any]:
             "this build was made by another version: use that version, or build again"
         )
     return content  # type: ignore[no-any-return]
+
+
+def read(path: Path) -> Any:
+    """The content of a JSON file that `write` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -90,23 +90,21 @@ class Sift:
 class Count:
     """Writes, for every row of a layer's file, its token ids: [bos] + ids of the text + [eos].
 
-    The ids stand in a file of their own, one column `tokens`, not compressed, row for row beside
-    the documents, so that several tokenizers can count the same text.
+    The ids (and how many of them carry no loss: `prompt`) stand in a file of their own, not
+    compressed, row for row beside the documents, so that several tokenizers can count one text.
     """
 
     tokens: Tokens
     version: int = 1
 
     def __call__(self, layer: Path, out: Path, mode: int) -> None:
-        width = self.tokens.width
-        kind = shards.schema(width).field("tokens")
+        whole = shards.schema(self.tokens.width)
+        schema = pa.schema([whole.field("tokens"), whole.field("prompt")])
         with writing(out, mode) as partial:
-            schema = pa.schema([kind])
             with pa.ipc.new_file(str(partial), schema, options=shards.ipc_options(None)) as writer:
                 for documents in _batches(layer):
-                    counted = self.tokens.batch(documents)
-                    column = shards.to_batch(counted, shards.schema(width)).column("tokens")
-                    writer.write_batch(pa.RecordBatch.from_arrays([column], schema=schema))
+                    batch = shards.to_batch(self.tokens.batch(documents), whole)
+                    writer.write_batch(batch.select(["tokens", "prompt"]).cast(schema))
 
 
 def _batches(layer: Path) -> Iterator[list[Document]]:

@@ -1,0 +1,41 @@
+"""What people type after `--mix`, `--tokens` and `--memory`, as numbers."""
+
+from collections.abc import Sequence
+
+
+def parse_mix(text: str, groups: Sequence[str]) -> dict[str, int]:
+    """`15:1:4` as weights of the groups, in their order. Raises ValueError with what was expected."""
+    expected = f"one weight for each of {':'.join(groups)}, like {':'.join(['15', '1', '4'][: len(groups)])}"
+    parts = text.split(":")
+    if len(parts) != len(groups) or not all(part.strip().isdecimal() for part in parts):
+        raise ValueError(f"--mix {text}: expected {expected} ({len(groups)} whole numbers), found {len(parts)} parts")
+    weights = dict(zip(groups, map(int, parts), strict=True))
+    if not any(weights.values()):
+        raise ValueError(f"--mix {text}: all weights are 0; expected {expected}")
+    return weights
+
+
+_SIZES = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
+
+
+def parse_tokens(text: str) -> int:
+    """`129B`, `2.5e6`, `300M` or `1200000` as a number of tokens."""
+    plain = text.strip().replace("_", "").replace(",", "")
+    scale = _SIZES.get(plain[-1:].lower(), 1)
+    try:
+        value = float(plain[:-1] if scale > 1 else plain) * scale
+    except ValueError:
+        value = 0.0
+    if not 1 <= value < float("inf"):
+        raise ValueError(f"--tokens {text}: expected a number of tokens like 129B, 300M or 2.5e6")
+    return round(value)
+
+
+def parse_bytes(text: str) -> int:
+    """`2GB`, `500MB` or `1.5G` in bytes (decimal)."""
+    plain = text.strip().upper().removesuffix("B")
+    scale = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}.get(plain[-1:], 1)
+    try:
+        return int(float(plain[:-1] if scale > 1 else plain) * scale)
+    except ValueError:
+        raise ValueError(f"{text}: expected a size like 2GB or 500MB") from None

@@ -1,0 +1,204 @@
+"""From layers and verdicts to a build's own files: the index of what may be drawn, shards, ledgers.
+
+An *entry* is one file of the first layer with everything that was made from it. Rows are named by
+(entry, row of its layer file); the plan of a shard is an array of such names, so a shard can be
+written by any worker, and is the same bytes whoever writes it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus import ledger, shards
+from corpus.files import writing
+from pipelines.sift import ledger_of, lengths
+
+NAMES = np.dtype([("entry", "<u4"), ("row", "<u4")])
+INDEX = np.dtype([("row", "<u4"), ("tokens", "<u4"), ("order", "<u8"), ("heldout", "?")])
+PLACES = np.dtype([("entry", "<u4"), ("row", "<u4"), ("shard", "<i4"), ("place", "<i8")])
+HELDOUT = -1  # in PLACES: kept for validation, in no shard of the stream
+OPEN_FILES = 256  # mapped at once by one task, far below the usual limit of 1024 descriptors
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One raw file's way: its layer file, token ids and verdict, and whose it is."""
+
+    source: str
+    group: str
+    name: str
+    layer: Path
+    tokens: Path
+    verdict: Path
+
+
+def save(path: Path, array: np.ndarray, mode: int = 0o644) -> None:
+    with writing(path, mode) as partial, open(partial, "wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def index(entry: Entry, out: Path, seed: int, heldout: float, mode: int) -> None:
+    """Writes which rows of a layer file stay, their tokens, their place in the draw: INDEX [kept].
+
+    A family (a patient, or else the document) is held out when its own hash says so, so that it
+    is held out whole, in every build with this seed.
+    """
+    sifted = ledger.read(ledger_of(entry.layer)).column("status").to_numpy()
+    verdict = ledger.read(entry.verdict).column("status").to_numpy()
+    assert len(sifted) == len(verdict), f"{entry.verdict} is not about {entry.layer}"
+    stays = np.flatnonzero(verdict[sifted == "kept"] == "kept")
+    counts = lengths(entry.tokens)
+    reader = shards.open_shard(entry.layer)
+    ids: list[str] = []
+    families: list[str] = []
+    for number in range(reader.num_record_batches):
+        batch = reader.get_batch(number)
+        names = batch.column("id").to_pylist()
+        ids += names
+        patients = pc.match_substring(batch.column("meta"), '"patient":').to_numpy(zero_copy_only=False)
+        families += [
+            f"{entry.source}:patient:{json.loads(batch.column('meta')[row].as_py())['patient']}" if known else name
+            for row, (name, known) in enumerate(zip(names, patients, strict=True))
+        ]
+    assert len(ids) == len(counts) == int((sifted == "kept").sum()), f"{entry.tokens} is not about {entry.layer}"
+    found = np.empty(len(stays), INDEX)
+    found["row"] = stays
+    found["tokens"] = counts[stays]
+    found["order"] = [_hash(f"{seed} {ids[row]}") for row in stays]
+    edge = int(heldout * 2**64)
+    found["heldout"] = [_hash(f"heldout {seed} {families[row]}") < edge for row in stays]
+    save(out, found, mode)
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def write_shard(plan: Path, entries: Sequence[Entry], out: Path, width: int, text: bool, mode: int) -> None:
+    """Writes the documents that `plan` (NAMES [rows]) names, in its order, as one Arrow file.
+
+    Memory holds one batch at a time; layers and token ids are read where they are mapped.
+    """
+    names = np.load(plan, mmap_mode="r")
+    schema = shards.schema(width)
+    with writing(out, mode) as partial, pa.ipc.new_file(str(partial), schema, options=shards.ipc_options(None)) as file:
+        for start in range(0, len(names), shards.BATCH_ROWS):
+            file.write_batch(_gather(names[start : start + shards.BATCH_ROWS], entries, schema, text))
+
+
+def _gather(names: np.ndarray, entries: Sequence[Entry], schema: pa.Schema, text: bool) -> pa.RecordBatch:
+    pieces: list[pa.Table] = []
+    taken: list[np.ndarray] = []
+    for number in np.unique(names["entry"]):
+        mine = np.flatnonzero(names["entry"] == number)
+        entry = entries[number]
+        rows = np.sort(names["row"][mine])
+        mine = mine[np.argsort(names["row"][mine], kind="stable")]
+        documents, counted = _rows(entry.layer).take(rows), _rows(entry.tokens).take(rows)
+        columns = {field.name: documents.column(field.name) for field in schema if field.name in documents.column_names}
+        columns |= {"tokens": counted.column("tokens"), "prompt": counted.column("prompt")}
+        if not text:
+            columns["text"] = pa.nulls(len(documents), pa.string())
+        pieces.append(pa.table([columns[field.name] for field in schema], schema=schema))
+        taken.append(mine)
+    back = np.empty(len(names), np.int64)
+    back[np.concatenate(taken)] = np.arange(len(names))
+    return pa.concat_tables(pieces).combine_chunks().take(pa.array(back)).combine_chunks().to_batches()[0]
+
+
+class _Rows:
+    """Single rows of a mapped Arrow file."""
+
+    def __init__(self, path: Path) -> None:
+        self.reader = shards.open_shard(path)
+        sizes = [self.reader.get_batch(number).num_rows for number in range(self.reader.num_record_batches)]
+        self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+    def take(self, rows: np.ndarray) -> pa.Table:
+        """The rows (sorted, repetitions allowed), copied out of the batches that hold them."""
+        batch_of = np.searchsorted(self.starts, rows, side="right") - 1
+        pieces = []
+        for number in np.unique(batch_of):
+            inside = rows[batch_of == number] - self.starts[number]
+            batch = self.reader.get_batch(int(number))
+            pieces.append(pa.Table.from_batches([batch]).take(pa.array(inside)))
+        return pa.concat_tables(pieces)
+
+
+@lru_cache(maxsize=OPEN_FILES)
+def _rows(path: Path) -> _Rows:
+    return _Rows(path)
+
+
+def write_ledger(
+    source: str,
+    group: str,
+    entries: Sequence[tuple[int, Entry]],
+    places: Path,
+    out: Path,
+    mode: int,
+) -> None:
+    """Writes the build's ledger of one source, file by file in their order.
+
+    `entries` are (number, entry); `places` (PLACES, sorted by entry, row, shard, place)
+    says where every drawn row stands.
+    """
+    spots = np.load(places, mmap_mode="r")
+    with writing(out, mode) as partial:
+        with pa.ipc.new_file(str(partial), ledger.BUILT, options=shards.ipc_options("lz4")) as file:
+            for number, entry in entries:
+                first, last = np.searchsorted(spots["entry"], [number, number + 1])
+                table = _judged(entry, source, group, spots[first:last])
+                for batch in table.to_batches(max_chunksize=ledger.BATCH_ROWS):
+                    file.write_batch(batch)
+
+
+def rows_of(path: Path) -> int:
+    reader = shards.open_shard(path)
+    return sum(reader.get_batch(number).num_rows for number in range(reader.num_record_batches))
+
+
+def _judged(entry: Entry, source: str, group: str, spots: np.ndarray) -> pa.Table:
+    sifted = ledger.read(ledger_of(entry.layer))
+    verdict = ledger.read(entry.verdict)
+    n = len(sifted)
+    status = verdict.column("status").to_numpy().astype(object)
+    reason = verdict.column("reason").to_numpy(zero_copy_only=False).astype(object)
+    detail = verdict.column("detail").to_numpy(zero_copy_only=False).astype(object)
+    kept = np.flatnonzero(sifted.column("status").to_numpy() == "kept")  # layer row -> ledger row
+    tokens = np.full(n, -1, np.int64)
+    tokens[kept] = lengths(entry.tokens)
+    at = kept[spots["row"]]
+    inside = spots["shard"] != HELDOUT
+    draws = np.bincount(at[inside], minlength=n).astype(np.int32)
+    held = np.zeros(n, bool)
+    held[at[~inside]] = True
+    stays = status == "kept"
+    status[stays & held] = "heldout"
+    unused = stays & ~held & (draws == 0)
+    status[unused], reason[unused] = "dropped", "mix.unused"
+    detail[unused] = "the budget was full before its turn"
+    offsets = pa.array(np.concatenate([[0], np.cumsum(draws)]).astype(np.int32))
+    drawn = spots[inside]
+    none = pa.array(draws == 0)
+    columns = {name: sifted.column(name) for name in ("id", "source", "file", "position", "marks", "chars", "kind")}
+    columns |= {
+        "status": pa.array(status, pa.string()),
+        "reason": pa.array(reason, pa.string()),
+        "detail": pa.array(detail, pa.string()),
+        "group": pa.array([group] * n, pa.string()),
+        "twin": verdict.column("twin"),
+        "similarity": verdict.column("similarity").cast(pa.float64()),
+        "tokens": pa.array(tokens, pa.int64(), mask=tokens < 0),
+        "draws": pa.array(draws),
+        "shard": pa.ListArray.from_arrays(offsets, pa.array(drawn["shard"]), mask=none),
+        "row": pa.ListArray.from_arrays(offsets, pa.array(drawn["place"]), mask=none),
+    }
+    return pa.table([columns[field.name] for field in ledger.BUILT], schema=ledger.BUILT)

@@ -1,0 +1,257 @@
+"""The last stages: draw the mix, write shards, held-out shards and ledgers, and the manifest last."""
+
+import itertools
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from corpus import manifest, shards
+from corpus.files import digest, writing
+from pipelines import assemble, mix, report
+from pipelines.layer import run, short
+from pipelines.sift import summary_of
+from pipelines.stages import Entries, Input, Order, indexed
+
+
+@dataclass(frozen=True)
+class Stock:
+    """Every row that may be drawn, of all entries, as parallel arrays [n]."""
+
+    entry: np.ndarray
+    row: np.ndarray
+    tokens: np.ndarray
+    order: np.ndarray
+    heldout: np.ndarray
+
+    @staticmethod
+    def of(indexes: Sequence[np.ndarray]) -> "Stock":
+        whole = np.concatenate(indexes)
+        entry = np.repeat(np.arange(len(indexes)), [len(index) for index in indexes])
+        return Stock(entry, whole["row"], whole["tokens"].astype(np.int64), whole["order"], whole["heldout"])
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The stream: for every draw, in order, its row in the stock, its group and its time."""
+
+    stock: np.ndarray
+    group: np.ndarray
+    time: np.ndarray
+    shares: dict[str, float]
+    budget: int
+    told: list[str]
+
+
+def strands_of(order: Order, entries: Entries, stock: Stock) -> list[mix.Strand]:
+    """What each budget of the mix can draw from."""
+    sources = {}
+    for stream in order.recipe.streams:
+        name = stream.source.name
+        mine = np.array([entry.source == name for entry in entries], bool)
+        if mine.any():
+            there = int(stock.tokens[mine[stock.entry] & ~stock.heldout].sum())
+            sources[name] = (stream.group, there, stream.cap)
+    return mix.strands(order.weights, order.recipe.shares, sources)
+
+
+def drawn(order: Order, entries: Entries, stock: Stock) -> Drawn:
+    """The stream of documents, or ValueError when the mix cannot be met."""
+    strands = strands_of(order, entries, stock)
+    budget = mix.budget(strands, order.tokens, order.asked)
+    caps = {stream.source.name: stream.cap for stream in order.recipe.streams}
+    cap = np.array([caps[entry.source] for entry in entries])
+    names = list(order.weights)
+    rows, times = [], []
+    for strand in strands:
+        mine = np.array([entry.source in strand.sources for entry in entries], bool)
+        free = np.flatnonzero(mine[stock.entry] & ~stock.heldout)
+        picked, time = mix.draw(stock.tokens[free], cap[stock.entry[free]], stock.order[free], strand.share * budget)
+        rows.append(free[picked])
+        times.append(time)
+    which, place = mix.stream(times)
+    starts = np.concatenate([[0], np.cumsum([len(time) for time in times])])
+    flat = starts[which] + place
+    whole = sum(order.weights.values())
+    return Drawn(
+        np.concatenate(rows)[flat],
+        np.array([names.index(strand.group) for strand in strands])[which],
+        np.concatenate(times)[flat],
+        {name: weight / whole for name, weight in order.weights.items()},
+        budget,
+        mix.told(strands, budget),
+    )
+
+
+def make(
+    order: Order, key: str, build: Path, inputs: Sequence[Input], entries: Entries, twins: dict[str, Any], out: Path
+) -> None:
+    """Writes the build; its manifest last."""
+    stock = Stock.of(indexed(entries, order, out, key))
+    stream = drawn(order, entries, stock)
+    work = out / "layers" / f"mix-{short(key)}"
+    restricted = any(i.stream.source.restricted for i in inputs)
+    mode = shards.RESTRICTED if restricted else shards.PUBLIC
+    written = _shards(order, build, work, entries, stock, stream, mode)
+    written["ledger"] = _ledgers(order, build, work, inputs, entries, stock, stream, written["cuts"], mode)
+    del written["cuts"]
+    tokens = stock.tokens[stream.stock]
+    groups = list(order.weights)
+    given = {name: int(tokens[stream.group == number].sum()) for number, name in enumerate(groups)}
+    total = sum(given.values())
+    content = {
+        "format": manifest.FORMAT,
+        "name": order.recipe.name,
+        "key": key,
+        "recipe": repr(order.recipe),
+        "seed": order.seed,
+        "mix": {
+            "asked": order.weights,
+            "budget": stream.budget,
+            "plan": stream.told,
+            "tokens": given,
+            "realised": {name: round(given[name] / total * sum(order.weights.values()), 6) for name in groups},
+            "largest_deviation": mix.deviation(tokens, stream.group, list(stream.shares.values())),
+            "largest_document": int(tokens.max()),
+        },
+        "tokens": total,
+        "rows": len(tokens),
+        "documents": len(np.unique(stream.stock)),
+        "tokenizer": _tokenizer(order, build),
+        "restricted": restricted,
+        "duplicates": twins,
+        "sources": _sources(order, inputs),
+        **written,
+    }
+    with writing(build / report.NAME, mode) as partial:
+        partial.write_text(report.table(content, build), encoding="utf-8")
+    manifest.write(build / manifest.NAME, content, mode)
+
+
+def _shards(
+    order: Order, build: Path, work: Path, entries: Entries, stock: Stock, stream: Drawn, mode: int
+) -> dict[str, Any]:
+    """Writes the stream's shards and the held-out ones; says what they hold."""
+    names = np.zeros(len(stock.entry), assemble.NAMES)
+    names["entry"], names["row"] = stock.entry, stock.row
+    tokens = stock.tokens[stream.stock]
+    cuts = mix.cuts(stream.time, max(1, math.ceil(int(tokens.sum()) / order.recipe.shard_tokens)))
+    groups = list(order.weights)
+    group_of = np.array([groups.index(entry.group) if entry.group in groups else -1 for entry in entries])
+    plans: list[tuple[str, np.ndarray]] = []
+    shard_list: list[dict[str, Any]] = []
+    for number, (first, last) in enumerate(itertools.pairwise(cuts)):
+        part = slice(first, last)
+        path = f"shards/{number:05d}.arrow"
+        plans.append((path, stream.stock[part]))
+        given = np.bincount(stream.group[part], tokens[part], len(groups)).astype(np.int64)
+        shard_list.append(
+            {
+                "path": path,
+                "rows": int(last - first),
+                "tokens": int(given.sum()),
+                "groups": dict(zip(groups, map(int, given), strict=True)),
+            }
+        )
+    heldout: list[dict[str, Any]] = []
+    for number, group in enumerate(groups):
+        held = np.flatnonzero(stock.heldout & (group_of[stock.entry] == number))
+        if len(held):
+            path = f"heldout/{group}.arrow"
+            plans.append((path, held[np.argsort(stock.order[held], kind="stable")]))
+            heldout.append({"path": path, "group": group, "rows": len(held), "tokens": int(stock.tokens[held].sum())})
+    jobs, weights = [], []
+    for path, rows in plans:
+        if not (build / path).exists():
+            plan = work / f"{path.replace('/', '-')}.npy"
+            assemble.save(plan, names[rows])
+            jobs.append((plan, entries, build / path, order.tokenizer.width, order.recipe.text, mode))
+            weights.append(float(stock.tokens[rows].sum()))
+    run(assemble.write_shard, jobs, "shards", weights, " tokens", there=len(plans) - len(jobs))
+    listed = [*shard_list, *heldout]
+    for item, sha in zip(listed, run(digest, [(build / item["path"],) for item in listed], "check"), strict=True):
+        item["sha256"] = sha.removeprefix("sha256:")
+        item["bytes"] = (build / item["path"]).stat().st_size
+    return {"shards": shard_list, "heldout": heldout, "cuts": cuts}
+
+
+def _ledgers(
+    order: Order,
+    build: Path,
+    work: Path,
+    inputs: Sequence[Input],
+    entries: Entries,
+    stock: Stock,
+    stream: Drawn,
+    cuts: np.ndarray,
+    mode: int,
+) -> list[dict[str, Any]]:
+    """Writes one ledger per source, with every draw's place."""
+    held = np.flatnonzero(stock.heldout)
+    places = np.zeros(len(stream.stock) + len(held), assemble.PLACES)
+    at = np.concatenate([stream.stock, held])
+    shard = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
+    places["entry"], places["row"] = stock.entry[at], stock.row[at]
+    places["shard"][: len(shard)], places["shard"][len(shard) :] = shard, assemble.HELDOUT
+    places["place"][: len(shard)] = np.arange(len(shard)) - cuts[shard]
+    places = places[np.lexsort((places["place"], places["shard"], places["row"], places["entry"]))]
+    assemble.save(work / "places.npy", places)
+    names = list(dict.fromkeys(entry.source for entry in entries))
+    listed, jobs = [], []
+    for name in names:
+        mine = [(number, entry) for number, entry in enumerate(entries) if entry.source == name]
+        listed.append({"path": f"ledger/{name}.arrow", "source": name})
+        out = build / listed[-1]["path"]
+        if not out.exists():
+            jobs.append((name, mine[0][1].group, mine, work / "places.npy", out, mode))
+    run(assemble.write_ledger, jobs, "ledgers", there=len(names) - len(jobs))
+    for item in listed:
+        path = build / item["path"]
+        item["sha256"] = digest(path).removeprefix("sha256:")
+        item["rows"] = assemble.rows_of(path)
+    return listed
+
+
+def _tokenizer(order: Order, build: Path) -> dict[str, Any]:
+    """Copies the tokenizer's file beside the shards and says what it is."""
+    tokens = order.tokenizer
+    loaded = tokens.tokenizer
+    path = f"tokenizer/{loaded.file.name}"
+    if not (build / path).exists():
+        with writing(build / path) as partial:
+            shutil.copyfile(loaded.file, partial)
+    return {
+        "name": loaded.name,
+        "kind": loaded.kind,
+        "file": path,
+        "sha256": loaded.digest.removeprefix("sha256:"),
+        "vocabulary": loaded.vocabulary,
+        "bos": loaded.bos,
+        "eos": loaded.eos,
+        "width": loaded.width,
+    }
+
+
+def _sources(order: Order, inputs: Sequence[Input]) -> list[dict[str, Any]]:
+    listed: dict[str, dict[str, Any]] = {}
+    for i in inputs:
+        source = i.stream.source
+        entry = listed.setdefault(
+            source.name,
+            {"name": source.name, "group": i.stream.group, "restricted": source.restricted, "files": []},
+        )
+        summary = manifest.read(summary_of(i.layer))
+        entry["files"].append(
+            {
+                "path": i.raw.name,
+                "bytes": i.raw.bytes,
+                "sha256": i.raw.sha256,
+                "documents": summary["documents"],
+                "foreign": summary["foreign"],
+            }
+        )
+    return list(listed.values())

@@ -1,0 +1,109 @@
+"""Raw files as they lie on disk: which there are, what their bytes are, whether they are whole.
+
+Digests are taken once and remembered beside the build's layers, by path, size and time of change.
+Side-cars that lie beside a file (NLM's `.md5`, PhysioNet's `SHA256SUMS.txt`) are held against it.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from corpus import manifest
+from corpus.files import BadInput, digest
+from corpus.sources import Source
+from pipelines.layer import run
+
+_MD5 = re.compile(r"\b([0-9a-fA-F]{32})\b")
+_SHA_LINE = re.compile(r"^([0-9a-fA-F]{64}) [ *]?(.+)$")  # PhysioNet writes one space, sha256sum two
+
+
+@dataclass(frozen=True)
+class Raw:
+    """One raw file: its path, its name below the source's folder (posix), bytes and sha256."""
+
+    path: Path
+    name: str
+    bytes: int
+    sha256: str
+
+
+def listing(source: Source, folder: Path) -> list[tuple[str, Path]]:
+    """(name, path) of the files below `folder` that the source reads, sorted by name."""
+    found = []
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        hidden = any(part.startswith(".") for part in Path(name).parts)
+        if not hidden and not name.endswith(".partial") and source.accepts(name) and path.is_file():
+            found.append((name, path))
+    return sorted(found)
+
+
+def take(chosen: Sequence[tuple[Source, Path]], memory: Path) -> list[list[Raw]]:
+    """For each (source, folder): its raw files with their digests, side-cars checked.
+
+    Raises BadInput for a folder without files of its source and for a file that is not what its
+    side-car says, naming both digests.
+    """
+    known: dict[str, list[object]] = json.loads(memory.read_text()) if memory.exists() else {}
+    listings = []
+    for source, folder in chosen:
+        files = listing(source, folder)
+        if not files:
+            raise BadInput(
+                f"{folder} holds no file that the source {source.name!r} reads; "
+                f"put its files there as they were downloaded, or remove the folder to leave {source.name} out"
+            )
+        listings.append(files)
+    stamps = {
+        str(path.resolve()): [path.stat().st_size, path.stat().st_mtime_ns] for files in listings for _, path in files
+    }
+    missing = [place for place in stamps if known.get(place, [None] * 3)[:2] != stamps[place]]
+    jobs = [(Path(place),) for place in missing]
+    digests = run(digest, jobs, "digests", [stamps[place][0] for place in missing], there=len(stamps) - len(missing))
+    for place, found in zip(missing, digests, strict=True):
+        known[place] = [*stamps[place], found.removeprefix("sha256:")]
+    manifest.write(memory, known)
+    result = []
+    for (_, folder), files in zip(chosen, listings, strict=True):
+        raws = []
+        sums = dict(_sha256sums(folder))
+        for name, path in files:
+            size, _, sha = known[str(path.resolve())]
+            raws.append(Raw(path, name, int(str(size)), str(sha)))
+            _check(raws[-1], sums)
+        result.append(raws)
+    return result
+
+
+def _sha256sums(folder: Path) -> Iterator[tuple[Path, str]]:
+    for sums in sorted(folder.rglob("SHA256SUMS.txt")):
+        for number, line in enumerate(sums.read_text(encoding="utf-8").splitlines(), 1):
+            match = _SHA_LINE.match(line)
+            if match is None:
+                raise BadInput(
+                    f"{sums}, line {number}: not `<sha256> <path>`; the list was not fetched whole: fetch it again"
+                )
+            yield sums.parent / match[2], match[1].lower()
+
+
+def _check(raw: Raw, sums: dict[Path, str]) -> None:
+    told = sums.get(raw.path)
+    if told is not None and told != raw.sha256:
+        raise _wrong(raw.path, "SHA256SUMS.txt", f"sha256 {told}", raw.sha256)
+    side = raw.path.with_name(raw.path.name + ".md5")
+    if side.is_file():
+        match = _MD5.search(side.read_text(encoding="utf-8", errors="replace"))
+        if match is None:
+            raise BadInput(f"{side}: no md5 in this side-car (an error page in its place?); fetch it again")
+        found = digest(raw.path, "md5").removeprefix("md5:")
+        if found != match[1].lower():
+            raise _wrong(raw.path, side.name, f"md5 {match[1].lower()}", found)
+
+
+def _wrong(path: Path, where: str, told: str, found: str) -> BadInput:
+    return BadInput(
+        f"{path}: {where} says {told}, but the file has {found}; it was not fetched whole, or was published again: "
+        "delete the file and its checksum and fetch both again"
+    )

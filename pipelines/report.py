@@ -1,0 +1,108 @@
+"""What a build holds, as a table for a terminal; kept in the build as report.txt."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from corpus import ledger
+from pipelines.progress import amount
+
+NAME = "report.txt"
+
+
+def table(content: Mapping[str, Any], build: Path) -> str:
+    """The report of a build whose ledgers and shards are written; `content` is its manifest."""
+    lines = [f"{content['name']}: {amount(content['tokens'])} tokens in {content['documents']} documents", ""]
+    rows = [["source", "group", "read", "dropped", "kept", "held out", "in shards", "tokens", "passes"]]
+    reasons: Counter[tuple[str, str]] = Counter()
+    for item in content["ledger"]:
+        book = ledger.read(build / item["path"])
+        status = Counter({pair["values"]: pair["counts"] for pair in pc.value_counts(book["status"]).to_pylist()})
+        unused = pc.sum(pc.equal(pc.fill_null(book["reason"], ""), "mix.unused")).as_py() or 0
+        draws = pc.sum(book["draws"]).as_py() or 0
+        tokens = pc.sum(pc.multiply(pc.fill_null(book["tokens"], 0), book["draws"])).as_py() or 0
+        placed = status["kept"]
+        group = next(s["group"] for s in content["sources"] if s["name"] == item["source"])
+        rows.append(
+            [
+                item["source"],
+                group,
+                f"{len(book):,}",
+                f"{status['dropped'] - unused:,}",
+                f"{placed + unused + status['heldout']:,}",
+                f"{status['heldout']:,}",
+                f"{placed:,}",
+                amount(tokens),
+                f"{draws / placed:.2f}" if placed else "-",
+            ]
+        )
+        for pair in pc.value_counts(book["reason"].drop_null()).to_pylist():
+            reasons[(item["source"], pair["values"])] = pair["counts"]
+    lines += [*_aligned(rows), "", "dropped, by reason"]
+    told = [
+        ["", source, reason, f"{count:,}"]
+        for (source, reason), count in sorted(reasons.items(), key=lambda pair: (pair[0][0], -pair[1], pair[0][1]))
+    ]
+    lines += _aligned(told) or ["  nothing"]
+    lines += ["", *_mix(content), *_foreign(content)]
+    size = sum(item["bytes"] for item in content["shards"])
+    lines.append(f"shards      {len(content['shards'])} files, {amount(size, 'B')}, below shards/")
+    if content["heldout"]:
+        held = ", ".join(f"{item['group']} {amount(item['tokens'])}" for item in content["heldout"])
+        lines.append(f"held out    {held} tokens, below heldout/, for validation")
+    if content["restricted"]:
+        lines.append("restricted  holds credentialed or private text: files are readable by you alone; do not publish")
+    return "\n".join(lines) + "\n"
+
+
+def _mix(content: Mapping[str, Any]) -> list[str]:
+    of = content["mix"]
+    asked = ":".join(f"{weight}" for weight in of["asked"].values())
+    realised = " : ".join(f"{value:.4f}" for value in of["realised"].values())
+    return [
+        f"mix         asked {asked} ({', '.join(of['asked'])}), realised {realised} by tokens",
+        f"            in no prefix is a group more than {of['largest_deviation']:,} tokens from its share "
+        f"(largest document: {of['largest_document']:,})",
+        *(f"            {line}" for line in of["plan"]),
+    ]
+
+
+def _foreign(content: Mapping[str, Any]) -> list[str]:
+    found = [
+        f"            {source['name']}/{file['path']}: {file['foreign']}"
+        for source in content["sources"]
+        for file in source["files"]
+        if file["foreign"]
+    ]
+    return [f"not read    {len(found)} files that are not of their source's kind", *found] if found else []
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns, the first two to the left, the others to the right."""
+    if not rows:
+        return []
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width)
+            if number < 2 or (not cell.replace(",", "").isdigit() and cell[:1].isalpha())
+            else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def following(build: Path) -> str:
+    """What to type next."""
+    return "\n".join(
+        [
+            f"\nthe build lies in {build}",
+            f"  check it        python -m pipelines.verify {build}",
+            f"  ask about one   python -m pipelines.why ID {build}",
+            f"  train from it   torchrun --nproc-per-node 2 trainer/run.py --build {build}",
+        ]
+    )

@@ -1,0 +1,196 @@
+"""The stages of a build, each over all its files: gather, sift, sign, count, resolve, index.
+
+Every stage makes only the files that are missing; what is finished is found by its name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from corpus import manifest, shards
+from corpus.files import BadInput, text_digest
+from filters.tokens import Tokens
+from pipelines import assemble, dedup, raw
+from pipelines.layer import Layer, run, short
+from pipelines.progress import say
+from pipelines.recipe import WORLD, Recipe, Stream
+from pipelines.sift import Count, Sift, ledger_of
+
+Entries = list[assemble.Entry]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One build, as it was asked for."""
+
+    recipe: Recipe
+    weights: dict[str, int]
+    tokens: int | None
+    tokenizer: Tokens
+    seed: int
+
+    @property
+    def asked(self) -> str:
+        return ":".join(map(str, self.weights.values()))
+
+    def mode(self, stream: Stream) -> int:
+        return shards.RESTRICTED if stream.source.restricted else shards.PUBLIC
+
+
+@dataclass(frozen=True)
+class Input:
+    """One raw file on its way: whose it is and where its layer files lie."""
+
+    stream: Stream
+    raw: raw.Raw
+    layer: Path
+    key: str
+    tokens: Path
+    signature: Path
+
+
+def gather(order: Order, out: Path, folder: Path | None) -> list[tuple[Stream, list[raw.Raw]]]:
+    """The streams of the recipe with their raw files, fetched first when no folder is given."""
+    if folder is None:
+        folder = _fetched(order, out)
+    elif not folder.is_dir():
+        raise BadInput(f"--raw {folder} is not a folder; give the folder that holds pubmed/, pmc/, mimic/, …")
+    chosen = []
+    for stream in order.recipe.streams:
+        below = folder / stream.source.name
+        if below.is_dir():
+            chosen.append((stream, below))
+        else:
+            say(f"  {stream.source.name}: left out, there is no {below}")
+    if not chosen:
+        names = ", ".join(stream.source.name for stream in order.recipe.streams)
+        raise BadInput(f"{folder} holds no folder of a source; expected one or more of {names}")
+    files = raw.take([(stream.source, below) for stream, below in chosen], out / "layers" / "digests.json")
+    return [(stream, found) for (stream, _), found in zip(chosen, files, strict=True)]
+
+
+def _fetched(order: Order, out: Path) -> Path:
+    from corpus import sample
+    from pipelines.download import fetch_source
+
+    streams = [stream for stream in order.recipe.streams if not stream.optional]
+    bases: dict[str, str] = {}
+    if order.recipe.name == WORLD.name:
+        sample.make(out / "world")
+        bases = sample.bases(out / "world")
+        streams = list(order.recipe.streams)
+    for stream in streams:
+        source = stream.source
+        if source.name in bases:
+            source = replace(source, base=bases[source.name])  # type: ignore[type-var]
+        fetch_source(source, out / "raw" / source.name)
+    return out / "raw"
+
+
+def route(order: Order, out: Path, gathered: list[tuple[Stream, list[raw.Raw]]]) -> list[Input]:
+    """Where everything that is made of each raw file will lie."""
+    root = out / "layers"
+    count = Layer(root, "tokens", repr(Count(order.tokenizer)))
+    sign = Layer(root, "signatures", order.recipe.duplicates.signature)
+    inputs = []
+    for stream, files in gathered:
+        sift = Layer(root, stream.source.name, repr(Sift(stream.source, stream.filters)))
+        for file in files:
+            key = sift.key(f"{file.name} {file.sha256}")
+            inputs.append(
+                Input(
+                    stream,
+                    file,
+                    sift.path(file.name, file.sha256),
+                    key,
+                    count.path(file.name, key),
+                    sign.path(file.name, key),
+                )
+            )
+    return inputs
+
+
+def sifted(inputs: Sequence[Input], order: Order) -> None:
+    """Makes the missing files of the per-file layers: documents, signatures, token ids."""
+
+    def missing(path: str) -> tuple[list[Input], int]:
+        lacking = [i for i in inputs if not getattr(i, path).exists()]
+        return lacking, len(inputs) - len(lacking)
+
+    todo, there = missing("layer")
+    works = {i.stream.source.name: Sift(i.stream.source, i.stream.filters) for i in todo}
+    jobs = [(works[i.stream.source.name], i.raw.path, i.raw.name, i.layer) for i in todo]
+    run(_work, jobs, "sift", [i.raw.bytes for i in todo], there=there)
+    todo, there = missing("signature")
+    settings = order.recipe.duplicates
+    jobs = [(i.layer, i.signature, settings) for i in todo]
+    run(dedup.sign, jobs, "sign", [i.layer.stat().st_size for i in todo], there=there)
+    todo, there = missing("tokens")
+    count = Count(order.tokenizer)
+    jobs = [(count, i.layer, i.tokens, order.mode(i.stream)) for i in todo]
+    run(_work, jobs, "count tokens", [i.layer.stat().st_size for i in todo], there=there)
+
+
+def _work(work: Any, *paths: Any) -> None:
+    work(*paths)
+
+
+def parts_of(inputs: Sequence[Input]) -> list[dedup.Part]:
+    return [dedup.Part(short(i.key), i.layer, ledger_of(i.layer)) for i in inputs]
+
+
+def verdicts(inputs: Sequence[Input], order: Order, out: Path) -> Path:
+    """The folder of the verdicts on exactly these files; its summary is written last."""
+    keys = sorted(part.key for part in parts_of(inputs))
+    return out / "layers" / f"verdicts-{short(text_digest(f'{keys} {order.recipe.duplicates!r}'))}"
+
+
+def resolved(inputs: Sequence[Input], order: Order, out: Path) -> tuple[Entries, dict[str, Any]]:
+    """Identity and duplicates over everything; the entries with their verdicts, and a summary."""
+    folder = verdicts(inputs, order, out)
+    parts = parts_of(inputs)
+    done = folder / "summary.json"
+    if done.exists():
+        say("  duplicates: there already")
+    else:
+        settings = order.recipe.duplicates
+        manifest.write(done, dedup.resolve(parts, [i.signature for i in inputs], folder, settings, run))
+    entries = [
+        assemble.Entry(
+            i.stream.source.name,
+            i.stream.group,
+            i.raw.name,
+            i.layer,
+            i.tokens,
+            folder / f"{part.key}.verdict.arrow",
+        )
+        for i, part in zip(inputs, parts, strict=True)
+    ]
+    return entries, manifest.read(done)
+
+
+def indexed(entries: Entries, order: Order, out: Path, name: str) -> list[np.ndarray]:
+    """What may be drawn of every entry: INDEX arrays, in the order of the entries."""
+    folder = out / "layers" / f"mix-{short(name)}"
+    paths = [folder / f"{number:06d}.index.npy" for number in range(len(entries))]
+    todo = [number for number, path in enumerate(paths) if not path.exists()]
+    jobs = [(entries[n], paths[n], order.seed, order.recipe.heldout, 0o600) for n in todo]
+    run(assemble.index, jobs, "index", there=len(entries) - len(todo))
+    return [np.load(path) for path in paths]
+
+
+def build_key(order: Order, inputs: Sequence[Input]) -> str:
+    """The digest of everything that makes a build: names its folder before anything is done."""
+    return manifest.key(
+        {
+            "inputs": [(i.stream.source.name, i.raw.name, i.key) for i in inputs],
+            "recipe": repr(order.recipe),
+            "mix": order.weights,
+            "tokens": order.tokens,
+            "tokenizer": repr(order.tokenizer),
+            "seed": order.seed,
+        }
+    )

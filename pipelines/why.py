@@ -1,0 +1,76 @@
+"""What became of one document: `python -m pipelines.why ID BUILD`."""
+
+import argparse
+import difflib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus import ledger, manifest
+from corpus.files import BadInput
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.why", description=__doc__)
+    parser.add_argument("id", help="a document's id, like pubmed:38012345")
+    parser.add_argument("build", type=Path, help="the folder of a finished build")
+    given = parser.parse_args(arguments)
+    try:
+        print(story(given.id, given.build))
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def rows(id: str, build: Path) -> list[dict[str, Any]]:
+    """The ledger's rows of an id: one for every revision that was read. BadInput when there is none."""
+    content = manifest.load(build)
+    source = id.split(":")[0]
+    paths = [item["path"] for item in content["ledger"] if item["source"] == source]
+    if not paths:
+        known = ", ".join(item["source"] for item in content["ledger"])
+        raise BadInput(f"{id!r} names no source of this build; an id begins with one of {known} and a colon")
+    book = ledger.read(build / paths[0])
+    found = book.filter(pc.equal(book["id"], pa.scalar(id)))
+    if not len(found):
+        alike = book.filter(pc.starts_with(book["id"], id[: max(len(source) + 2, len(id) - 2)]))["id"].to_pylist()
+        near = difflib.get_close_matches(id, alike[:10_000], n=1)
+        hint = f"; the nearest id is {near[0]}" if near else ""
+        raise BadInput(f"no document {id} was read for this build{hint}")
+    return found.to_pylist()  # type: ignore[no-any-return]
+
+
+def story(id: str, build: Path) -> str:
+    """The rows of an id in words."""
+    lines = []
+    for row in rows(id, build):
+        lines.append(f"{row['id']}: {row['status']}")
+        lines.append(
+            f"  read from {row['source']}/{row['file']}, document {row['position']}, {row['chars']:,} characters"
+        )
+        if row["kind"]:
+            lines.append(f"  kind {row['kind']}, group {row['group']} of the mix")
+        for name, value in json.loads(row["marks"] or "{}").items():
+            lines.append(f"  measured {name} = {value}")
+        if row["reason"]:
+            lines.append(f"  dropped by {row['reason']}" + (f": {row['detail']}" if row["detail"] else ""))
+        if row["twin"]:
+            alike = f", similarity {row['similarity']:.3f}" if row["similarity"] is not None else ""
+            lines.append(f"  in its place stays {row['twin']}{alike}")
+        if row["tokens"] is not None:
+            lines.append(f"  {row['tokens']:,} tokens")
+        if row["status"] == "heldout":
+            lines.append(f"  held out for validation, in heldout/{row['group']}.arrow")
+        for shard, place in zip(row["shard"] or [], row["row"] or [], strict=True):
+            lines.append(f"  stands in shards/{shard:05d}.arrow, row {place}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
