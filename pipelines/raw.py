@@ -4,11 +4,11 @@ Digests are taken once and remembered beside the build's layers, by path, size a
 Side-cars that lie beside a file (NLM's `.md5`, PhysioNet's `SHA256SUMS.txt`) are held against it.
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from corpus import manifest
 from corpus.files import BadInput, digest
@@ -46,7 +46,7 @@ def take(chosen: Sequence[tuple[Source, Path]], memory: Path) -> list[list[Raw]]
     Raises BadInput for a folder without files of its source and for a file that is not what its
     side-car says, naming both digests.
     """
-    known: dict[str, list[object]] = json.loads(memory.read_text()) if memory.exists() else {}
+    known: dict[str, list[Any]] = manifest.read(memory) if memory.exists() else {}
     listings = []
     for source, folder in chosen:
         files = listing(source, folder)
@@ -56,25 +56,40 @@ def take(chosen: Sequence[tuple[Source, Path]], memory: Path) -> list[list[Raw]]
                 f"put its files there as they were downloaded, or remove the folder to leave {source.name} out"
             )
         listings.append(files)
-    stamps = {
-        str(path.resolve()): [path.stat().st_size, path.stat().st_mtime_ns] for files in listings for _, path in files
-    }
-    missing = [place for place in stamps if known.get(place, [None] * 3)[:2] != stamps[place]]
-    jobs = [(Path(place),) for place in missing]
-    digests = run(digest, jobs, "digests", [stamps[place][0] for place in missing], there=len(stamps) - len(missing))
+    stamps = {str(path.resolve()): _stamp(path) for files in listings for _, path in files}
+    missing = [place for place, stamp in stamps.items() if known.get(place, [])[:-2] != stamp]
+    jobs = [(Path(place), stamps[place][-1]) for place in missing]
+    sizes = [float(stamps[place][0]) for place in missing]
+    digests = run(digests_of, jobs, "digests", sizes, there=len(stamps) - len(missing))
     for place, found in zip(missing, digests, strict=True):
-        known[place] = [*stamps[place], found.removeprefix("sha256:")]
+        known[place] = [*stamps[place], *found]
     manifest.write(memory, known)
     result = []
     for (_, folder), files in zip(chosen, listings, strict=True):
         raws = []
         sums = dict(_sha256sums(folder))
         for name, path in files:
-            size, _, sha = known[str(path.resolve())]
-            raws.append(Raw(path, name, int(str(size)), str(sha)))
-            _check(raws[-1], sums)
+            size, *_, sha, md5 = known[str(path.resolve())]
+            raws.append(Raw(path, name, size, sha))
+            _check(raws[-1], md5, sums)
         result.append(raws)
     return result
+
+
+def _side_car(path: Path) -> Path:
+    return path.with_name(path.name + ".md5")
+
+
+def _stamp(path: Path) -> list[Any]:
+    """What tells that a file is the one whose digests are known: size, time of change, side-car."""
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, _side_car(path).is_file()]
+
+
+def digests_of(path: Path, with_md5: bool) -> tuple[str, str | None]:
+    """The sha256 of a file and, when it has a side-car, its md5."""
+    sha = digest(path).removeprefix("sha256:")
+    return sha, digest(path, "md5").removeprefix("md5:") if with_md5 else None
 
 
 def _sha256sums(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -88,18 +103,17 @@ def _sha256sums(folder: Path) -> Iterator[tuple[Path, str]]:
             yield sums.parent / match[2], match[1].lower()
 
 
-def _check(raw: Raw, sums: dict[Path, str]) -> None:
+def _check(raw: Raw, md5: str | None, sums: dict[Path, str]) -> None:
     told = sums.get(raw.path)
     if told is not None and told != raw.sha256:
         raise _wrong(raw.path, "SHA256SUMS.txt", f"sha256 {told}", raw.sha256)
-    side = raw.path.with_name(raw.path.name + ".md5")
-    if side.is_file():
+    if md5 is not None:
+        side = _side_car(raw.path)
         match = _MD5.search(side.read_text(encoding="utf-8", errors="replace"))
         if match is None:
             raise BadInput(f"{side}: no md5 in this side-car (an error page in its place?); fetch it again")
-        found = digest(raw.path, "md5").removeprefix("md5:")
-        if found != match[1].lower():
-            raise _wrong(raw.path, side.name, f"md5 {match[1].lower()}", found)
+        if md5 != match[1].lower():
+            raise _wrong(raw.path, side.name, f"md5 {match[1].lower()}", md5)
 
 
 def _wrong(path: Path, where: str, told: str, found: str) -> BadInput:
