@@ -117,9 +117,8 @@ def _word(cells: Mapping[str, Any], column: str) -> str:
 
 
 def _opens_with(text: str, title: str) -> bool:
-    """Whether the text begins with its title already, be it as a heading."""
-    start = text[: len(title) + 16].lstrip("#* \t").casefold()
-    return start.startswith(title.casefold())
+    """Whether the first line of the text is its title already, be it as a heading."""
+    return text.split("\n", 1)[0].strip("#* \t").casefold() == title.casefold()
 
 
 def repair(text: str) -> str:

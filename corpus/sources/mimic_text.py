@@ -9,9 +9,9 @@ import re
 
 MASK = "___"  # MIMIC-IV's, the one canonical mask
 
-# MIMIC-III's typed masks, `[**Hospital1 18**]`; a few hold a line break. Not greedy: two on one
-# line are two.
-_TYPED = re.compile(r"\[\*\*[^\[\]]*?\*\*\]")
+# MIMIC-III's typed masks, `[**Hospital1 18**]`; a few hold a line break, some might hold brackets.
+# Not greedy: two on one line are two.
+_TYPED = re.compile(r"\[\*\*(?:[^\[\]]|\[(?!\*\*)[^\[\]]*\])*?\*\*\]")
 _RULE = re.compile(r"[_=*-]{10,}")
 _ITEM = re.compile(
     r"(?:\d{1,3}[.)](?!\d)|[-*#+•·>o]|[a-zA-Z][.)]|\(\d{1,2}\)|\[[ xX]?\])(?:\s|$)|#|-[A-Za-z]|\*[A-Za-z]"
@@ -21,15 +21,17 @@ _HEAD = re.compile(r"[A-Z][\w /&,.()'#-]{0,50}:(?:\s|$)")
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9 /&,()'-]{3,60}")
 # "___ 10:25PM   GLUCOSE-109*", "2151-08-04 06:00AM BLOOD WBC-5.0"
 _STAMP = re.compile(r"(?:___|\d{4}-\d{1,2}-\d{1,2})\s+\d{1,2}:\d{2}\s?(?:[AP]M)?\s*")
-_CELLS = re.compile(r"\S {3,}\S|\t")
+CELLS = "   "  # inside a line without blanks at its ends: columns of a table
 _OPEN = re.compile(r"(?:[a-z,]|___|\b(?:Dr|Mr|Mrs|Ms)\.)$")
 _MASK_GOES_ON = re.compile(r"___ [a-z]")
+_UNENDED = re.compile(r"[\w,]$")
 _ENDED = re.compile(r"[.!?:;]\W*$")
 
 # A line that is shorter is never full; lists of drugs and diagnoses are below it. MIMIC-IV's
 # discharge summaries wrap near 65, radiology reports at 79 or 80.
 NARROW, WIDE = 55, 100
-# What a mask may have been: of surrogate names in MIMIC-III 95 % have at most 12 characters.
+# How much longer than its mask a name may have been. On real notes that were wrapped at 65 and then
+# masked, 0 joins 98.2 % of the printer's lines, 12 and more 98.9 %; wrongly joined are 0.02 %.
 MASKED = 12
 
 
@@ -68,9 +70,11 @@ def clean(text: str) -> str:
 
 def _unindented(line: str) -> str:
     """A centred heading and the printer's one blank come to the margin; the steps of lists stay."""
+    if not line.startswith(" "):
+        return line
     bare = line.lstrip()
     indent = len(line) - len(bare)
-    return bare if indent == 1 or (indent >= 8 and not _CELLS.search(bare)) else line
+    return bare if indent == 1 or (indent >= 8 and CELLS not in bare) else line
 
 
 def _width(lines: list[str]) -> int:
@@ -79,33 +83,37 @@ def _width(lines: list[str]) -> int:
     The longest line without a mask, among those below WIDE; a note with many longer lines was not
     wrapped at all.
     """
-    lengths = [len(line) for line in lines if line and not _CELLS.search(line.strip())]
-    over = sum(length > WIDE for length in lengths)
-    if not lengths or over > max(1, len(lengths) // 20):
+    prose = [line for line in lines if line and CELLS not in line.lstrip()]
+    over = sum(len(line) > WIDE for line in prose)
+    if over > max(1, len(prose) // 20):
         return 0
-    plain = [len(line) for line in lines if len(line) <= WIDE and MASK not in line]
-    longest = max(plain, default=0)
+    longest = max((len(line) for line in lines if len(line) <= WIDE and MASK not in line), default=0)
     return longest if longest >= NARROW else 0
 
 
 def _continues(line: str, following: str, width: int) -> bool:
     """Whether the printer, and not the writer, broke between these two lines."""
     bare, start = line.lstrip(), following.lstrip()
-    cells = _CELLS.search(_STAMP.sub("", bare)) or _CELLS.search(start)
-    if cells or bare.endswith(":") or _ITEM.match(start) or _HEAD.match(start) or _STAMP.match(start):
+    word = start.split(None, 1)[0]
+    needed = len(line) + 1 + len(word)
+    masks = bare.count(MASK) + (MASK in word)
+    if needed + MASKED * masks <= width * 3 // 4:
+        return False
+    if _ITEM.match(start) or _HEAD.match(start) or _STAMP.match(start):
+        return False
+    if CELLS in start or (CELLS in bare and CELLS in _STAMP.sub("", bare, count=1)):
         return False
     if _CAPITALS.fullmatch(bare) and not _CAPITALS.fullmatch(start):
         return False
-    word = start.split(None, 1)[0]
-    needed = len(line) + 1 + len(word)
+    if bare.endswith(":") and (needed <= width or _HEAD.fullmatch(bare)):
+        return False
     if needed > width and len(line) >= NARROW * 3 // 4:
         return True
     # A mask may have been a longer word; then the sentence must go on as well.
-    masks = bare.count(MASK) + (MASK in word)
-    runs_on = start[0].islower() or word.startswith(MASK) or not _ENDED.search(bare)
-    if masks and runs_on and len(line) >= NARROW // 2:
-        if needed + MASKED * masks > width and (start[0].islower() or _OPEN.search(bare)):
+    lower = start[0].islower()
+    if masks and (lower or word.startswith(MASK) or not _ENDED.search(bare)) and len(line) >= NARROW // 2:
+        if needed + MASKED * masks > width and (lower or _OPEN.search(bare)):
             return True
         if _OPEN.search(bare) and _MASK_GOES_ON.match(start):
             return True
-    return start[0].islower() and needed > width * 3 // 4 and bool(re.search(r"[\w,]$", bare))
+    return lower and needed > width * 3 // 4 and _UNENDED.search(bare) is not None

@@ -19,6 +19,8 @@ from corpus.tables import Row, Table, open_table
 
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)|^((?:19|20)\d\d)\d{4}(?!\d)")
 _SUFFIX = re.compile(r"\.(csv|tsv|txt|tab|psv|parquet|jsonl|ndjson|json|xlsx)(\.(gz|zst))?$", re.IGNORECASE)
+# A patient's number of fewer characters would be found in doses and dates.
+SHORT = 4
 
 
 @dataclass(frozen=True)
@@ -120,13 +122,14 @@ class Notes:
         with open_table(path, encoding=self.encoding, delimiter=self.delimiter, quote=self.quote) as table:
             found = self._resolve(path, table)
             stem = _SUFFIX.sub("", name)
-            times: dict[str, int] = {}
+            taken: dict[str, int] = {}
             for row in table.rows:
                 own = "" if row.problem else _plain(row.cells.get(found.id or ""))
-                key = own or f"row{row.number}"
-                times[key] = times.get(key, 0) + 1
-                if times[key] > 1:
-                    key = f"{key}#{times[key]}"
+                key = wanted = own or f"row{row.number}"
+                while key in taken:  # the second of one id is "7#2", unless a row calls itself that
+                    taken[wanted] += 1
+                    key = f"{wanted}#{taken[wanted]}"
+                taken[key] = 1
                 yield self._document(row, f"notes:{stem}/{key}", found)
 
     def _document(self, row: Row, id: str, found: "_Found") -> Document:
@@ -152,6 +155,9 @@ class Notes:
             for kind, columns in found.known
             if (values := [value for column in columns if (value := _plain(cells.get(column)))])
         }
+        patient = meta.get("patient", "")
+        if len(patient) >= SHORT and patient not in known.get("id", ()):
+            known["id"] = [*known.get("id", ()), patient]
         if known:
             meta["_known"] = known
         return Document(id, "notes", text, self.license, _year(cells.get(found.date or "")), meta)
