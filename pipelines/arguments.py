@@ -1,6 +1,9 @@
-"""What people type after `--mix`, `--tokens` and `--memory`, as numbers."""
+"""What people type after `--mix`, `--tokens`, `--memory` and `--columns`, as values."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+from corpus.sources.notes import Columns
 
 
 def parse_mix(text: str, groups: Sequence[str]) -> dict[str, int]:
@@ -39,3 +42,27 @@ def parse_bytes(text: str) -> int:
         return int(float(plain[:-1] if scale > 1 else plain) * scale)
     except ValueError:
         raise ValueError(f"{text}: expected a size like 2GB or 500MB") from None
+
+
+def parse_columns(text: str) -> Columns:
+    """`text=report|body,id=note_id,patient=mrn,known.name=first|last` as columns of a hospital's tables.
+
+    Fields that are not named keep their defaults. Raises ValueError with what was expected.
+    """
+    plain = ("text", "id", "patient", "date", "kind")
+    given: dict[str, tuple[str, ...]] = {}
+    known: list[tuple[str, tuple[str, ...]]] = []
+    for piece in text.split(","):
+        name, sign, value = piece.strip().partition("=")
+        names = tuple(part.strip() for part in value.split("|") if part.strip())
+        if not sign or not names or not (name in plain or name.startswith("known.")):
+            raise ValueError(
+                f"--columns {text}: expected FIELD=COLUMN, several with commas, alternatives with |; FIELD is one of "
+                f"{', '.join(plain)} or known.name, known.id, known.date, …; found {piece.strip()!r}"
+            )
+        if name in plain:
+            given[name] = names
+        else:
+            known.append((name.removeprefix("known."), names))
+    columns = replace(Columns(), **given)  # type: ignore[arg-type]
+    return replace(columns, known=tuple(known)) if known else columns

@@ -19,7 +19,7 @@ from pathlib import Path
 from corpus import manifest
 from filters.tokens import Tokens
 from pipelines import finish, plan, report, stages
-from pipelines.arguments import parse_bytes, parse_mix, parse_tokens
+from pipelines.arguments import parse_bytes, parse_columns, parse_mix, parse_tokens
 from pipelines.layer import short, start, stop
 from pipelines.progress import say
 from pipelines.recipe import ME_LLAMA, WORLD, find
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; 1 runs without Ray")
     parser.add_argument("--ray-address", help="join a Ray cluster (auto, or its address)")
     parser.add_argument("--memory", default="2GB", help="memory that the duplicates stage may take (2GB)")
+    parser.add_argument("--columns", help="of a hospital's tables: text=report|body,id=note_id,patient=mrn")
     parser.add_argument("--plan", action="store_true", help="say what would be read and given, and stop")
     given = parser.parse_args(arguments)
     try:
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"--workers {given.workers}: expected at least 1")
         recipe = find(given.recipe) if given.recipe else (ME_LLAMA if given.raw else WORLD)
         recipe = replace(recipe, duplicates=replace(recipe.duplicates, memory=parse_bytes(given.memory)))
+        if given.columns:
+            recipe = recipe.with_columns(parse_columns(given.columns))
         order = stages.Order(
             recipe,
             parse_mix(given.mix, recipe.groups),

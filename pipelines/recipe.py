@@ -14,7 +14,7 @@ from corpus.document import Filter
 from corpus.sources import Source
 from corpus.sources.guidelines import Guidelines
 from corpus.sources.mimic import Mimic
-from corpus.sources.notes import Notes
+from corpus.sources.notes import Columns, Notes
 from corpus.sources.pmc import PMC
 from corpus.sources.pubmed import PubMed
 from corpus.sources.redpajama import RedPajama
@@ -61,6 +61,16 @@ class Recipe:
     shard_tokens: int = 50_000_000
     heldout: float = 0.002
     text: bool = True
+
+    def with_columns(self, columns: Columns) -> "Recipe":
+        """This recipe with a hospital's tables read by these columns."""
+        read = tuple(
+            replace(stream, source=replace(stream.source, columns=columns))
+            if isinstance(stream.source, Notes)
+            else stream
+            for stream in self.streams
+        )
+        return replace(self, streams=read)
 
 
 def _me_llama() -> Recipe:

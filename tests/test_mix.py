@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import mix
-from pipelines.arguments import parse_bytes, parse_mix, parse_tokens
+from pipelines.arguments import parse_bytes, parse_columns, parse_mix, parse_tokens
 
 GROUPS = ("biomedical", "clinical", "general")
 
@@ -147,3 +147,13 @@ def test_memory_is_read():
     assert parse_bytes("500M") == 500_000_000
     with pytest.raises(ValueError, match="like 2GB"):
         parse_bytes("much")
+
+
+def test_columns_are_read():
+    columns = parse_columns("text=report|body, patient=mrn,known.name=first|last")
+    assert (columns.text, columns.patient) == (("report", "body"), ("mrn",))
+    assert columns.known == (("name", ("first", "last")),)
+    assert columns.id, "what is not named keeps its default"
+    for wrong in ("report", "text=", "words=report", "text=a,=b"):
+        with pytest.raises(ValueError, match="expected FIELD=COLUMN"):
+            parse_columns(wrong)
