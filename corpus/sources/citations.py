@@ -1,0 +1,105 @@
+"""Takes citations out of a sentence without leaving its brackets, commas or a hole in a word.
+
+While a paragraph is rendered, a citation is the control character CITED, which XML cannot hold;
+one that names its authors stands between OPEN and CLOSE until its surroundings say whether it
+belongs to the sentence ("as Smith et al. (2003) showed") or to a bracket.
+"""
+
+import re
+
+CITED, OPEN, CLOSE = "\x00", "\x03", "\x04"
+
+_BRACKET = re.compile(r"[()\[\]\x03\x04]")
+_GROUP = re.compile(r"[(\[][^()\[\]]*\x00[^()\[\]]*[)\]]")
+_CHAIN = re.compile(r"\x00(?:\s*(?:[,;:–—‒−\-&/]|and|to|or|y|e)?\s*\x00)+")
+_LEAD = re.compile(
+    r"\b(?:see(?: also)?|for (?:a )?(?:recent )?(?:reviews?|examples?|instance|details?)|e\.\s?g\.?|i\.\s?e\.?|cf\.?|"
+    r"also|and|or|but|refs?\.?|references?|nos?\.?|(?:discussed|described|reported|shown|summari[sz]ed) (?:in|by)|"
+    r"review(?:s|ed)?|in|by|from|adapted|modified|data|et al\.?|et|al\.?|therein|y|e|in press|"
+    r"de|van|von|der|den|del|della|di|da|la|le|dos|ter|ten|chapter|p{1,2}\.?|vol\.?|table)\b\.?",
+    re.I,
+)
+_NAMES = re.compile(r"(?:[^\W\d_][\w'’.\-]*|\d{4}[a-z]?|\d+)(?:[\s,&:–—\-./]+|$)")
+_NUMBERS = re.compile(r"[\s,;:.\d–—‒−\-&/*†‡§¶#]*(?:(?:and|to)[\s\d,–\-]*)?")
+_REF = re.compile(r"(?:\b[Rr]ef(?:erence)?s?\.?\s*|\b[Nn]os?\.\s*)?\x00")
+
+
+def _settle(text: str) -> str:
+    """Named citations: kept in running text, taken out inside brackets."""
+    depth, inside, out, last, start = 0, False, [], 0, 0
+    for found in _BRACKET.finditer(text):
+        mark = found.group()
+        if mark == OPEN:
+            out.append(text[last : found.start()])
+            inside, start = True, found.end()
+        elif mark == CLOSE:
+            out.append(CITED if depth > 0 else text[start : found.start()])
+            inside, last = False, found.end()
+        elif not inside:
+            depth = max(0, depth + (1 if mark in "([" else -1))
+    out.append(text[last:])
+    return "".join(out)
+
+
+def _idle(segment: str) -> bool:
+    """Whether a part of a bracket holds nothing but a citation and its names, years and lead-ins."""
+    rest = segment.replace(CITED, " ")
+    if _NUMBERS.fullmatch(rest):
+        return True
+    rest = _LEAD.sub(" ", rest).strip(" ,;:.–—-&/")
+    # what is left must be names: capitalised words; a lower-case word is the sentence's own
+    return all(word[:1].isupper() or not word[:1].isalpha() for word in re.findall(r"[\w'’.\-]+", rest)) and bool(
+        re.fullmatch(rf"(?:{_NAMES.pattern})*", rest)
+    )
+
+
+def _group(found: re.Match[str]) -> str:
+    whole = found.group()
+    kept = []
+    for segment in whole[1:-1].split(";"):
+        if CITED in segment:
+            if _idle(segment):
+                continue
+            segment = _CHAIN.sub(CITED, segment)
+            segment = re.sub(r"(?:[\s,]*(?:\b(?:see|e\.g\.,?|cf\.|refs?\.?|in)\s*)?)\x00\s*$", "", segment)
+            segment = re.sub(r"^\s*\x00[\s,]*", "", segment)
+        if segment.strip():
+            kept.append(segment)
+    if not kept:
+        return CITED
+    inner = ";".join(kept).strip()
+    inner = inner.replace(CITED, "\x05")  # settled: not looked at again
+    return whole[0] + inner + whole[-1]
+
+
+def _remove(text: str) -> str:
+    out, last = [], 0
+    for found in _REF.finditer(text):
+        before, after = text[last : found.start()], text[found.end() :]
+        following = after.lstrip()[:1]
+        if following in ".,;:!?)]" or not following:
+            before = before.rstrip()
+            if following in ".)]" and before.endswith((",", ";")):
+                before = before[:-1].rstrip()
+        elif before and not before[-1].isspace() and before[-1] not in "([/–-" and after[:1].isalnum():
+            before += " "
+        out.append(before)
+        last = found.end()
+        if (following in tuple(".,;:!?)]") and following) or (not before.strip() and not "".join(out).strip()):
+            last += len(after) - len(after.lstrip())
+    out.append(text[last:])
+    return "".join(out)
+
+
+def uncite(text: str) -> str:
+    """The text without its citations."""
+    if OPEN in text:
+        text = _settle(text)
+    if CITED not in text:
+        return text
+    for _ in range(4):  # brackets in brackets
+        text, count = _GROUP.subn(_group, text)
+        if not count:
+            break
+    text = _CHAIN.sub(CITED, text.replace("\x05", CITED))
+    return _remove(text)

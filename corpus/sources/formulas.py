@@ -1,0 +1,191 @@
+"""Formulae as text, once and readable.
+
+A publisher gives one formula in up to three forms (picture, TeX, MathML). A simple MathML formula
+becomes a line of text (p < 0.05, x², a/b); else TeX stays TeX between dollar signs, without the
+document that wraps it; MathML alone is always written as a line.
+"""
+
+import re
+
+from lxml import etree
+
+from corpus.sources.markup import LOCAL, subscript, superscript, tidy
+
+_DOCUMENT = re.compile(r"\\begin\s*\{document\}(.*?)\\end\s*\{document\}", re.S)
+_SPACED = set("=<>≤≥≈≃≅∼~≠≡±∓×⋅·∝→←↔⇒⇔∈∉⊂⊆∪∩∧∨≪≫⩽⩾") | {"+", "−", ":=", "<=", ">=", "≔"}
+_SIGNS = {"-": "−", "–": "−", "\u2212": "−", "*": "*", "∗": "*"}
+_FUNCTIONS = {"sin", "cos", "tan", "log", "ln", "exp", "min", "max", "lim", "arg", "det", "mod", "var", "Pr"}
+_ACCENTS = {"¯": "\u0304", "‾": "\u0304", "_": "\u0304", "―": "\u0304", "^": "\u0302", "ˆ": "\u0302", "~": "\u0303"}
+_ACCENTS |= {"˜": "\u0303", "˙": "\u0307", "¨": "\u0308", "→": "\u20d7", "⃗": "\u20d7", "∧": "\u0302"}
+_HIDDEN = {"annotation", "annotation-xml", "mphantom", "maligngroup", "malignmark", "none", "mprescripts"}
+_INVISIBLE = str.maketrans("", "", "\u2061\u2062\u2063\u2064\u200b\u200a\ufeff")
+
+
+def tex(source: str, display: bool) -> str:
+    """TeX without its document and its own dollar signs, between `$` or, displayed, `$$`."""
+    found = _DOCUMENT.search(source)
+    body = tidy(found.group(1) if found else source)
+    body = re.sub(r"^(?:\$\$?|\\\[|\\\()\s*|\s*(?:\$\$?|\\\]|\\\))$", "", body).strip()
+    if not body:
+        return ""
+    mark = "$$" if display else "$"
+    return f"{mark}{body}{mark}"
+
+
+def _atom(text: str) -> bool:
+    return len(text) < 2 or re.fullmatch(r"\w+(?:\.\w+)?|\([^()]*\)", text) is not None
+
+
+def _wrapped(text: str) -> str:
+    return text if _atom(text) else f"({text})"
+
+
+class _Line:
+    """Writes MathML as one line; `simple` stays true while nothing needed brackets of our own."""
+
+    def __init__(self) -> None:
+        self.simple = True
+
+    def children(self, element: etree._Element) -> list[etree._Element]:
+        return [child for child in element if LOCAL[child.tag] not in _HIDDEN and isinstance(child.tag, str)]
+
+    def row(self, elements: list[etree._Element]) -> str:
+        out = ""
+        for position, element in enumerate(elements):
+            name = LOCAL[element.tag]
+            if name == "mo":
+                sign = tidy((element.text or "").translate(_INVISIBLE))
+                sign = _SIGNS.get(sign, sign)
+                if not sign:
+                    continue
+                # an operator at the start, or after another, is a sign: −1, not − 1
+                binary = bool(out.strip()) and not out.rstrip().endswith(("(", "[", ",", "{", "|")) and position > 0
+                if sign in _SPACED and (binary or sign not in ("+", "−", "±", "∼", "~")):
+                    if binary and out.endswith(" ") and sign in ("+", "−"):
+                        out += sign
+                    else:
+                        out = out.rstrip() + f" {sign} "
+                elif sign in (",", ";"):
+                    out = out.rstrip() + sign + " "
+                else:
+                    out += sign
+                continue
+            text = self.write(element)
+            if not text:
+                continue
+            if out[-1:].isalpha() and text[:1].isalnum() and re.search(r"[A-Za-z]+$", out):
+                last = re.findall(r"[A-Za-z]+$", out)[0]
+                if last in _FUNCTIONS or text.split("(")[0] in _FUNCTIONS:
+                    out += " "
+            out += text
+        return re.sub(r" {2,}", " ", out)
+
+    def scripts(self, base: str, low: str, high: str) -> str:
+        if low:
+            lowered = subscript(low, "0")
+            if lowered == low:
+                lowered = f"_{low}" if _atom(low) else f"_({low})"
+            base += lowered
+        if high:
+            raised = superscript(high, "")
+            if high in ("′", "'", "″", "*", "†", "‡", "∘", "°") or raised != high:
+                base += raised
+            else:
+                base += f"^{high}" if _atom(high) else f"^({high})"
+        return base
+
+    def write(self, element: etree._Element) -> str:
+        name = LOCAL[element.tag]
+        parts = self.children(element)
+        if name in ("mi", "mn", "mtext", "ms"):
+            text = "".join(element.itertext()).translate(_INVISIBLE)
+            return tidy(text) if name != "mtext" else re.sub(r"\s+", " ", text)
+        if name == "mo":
+            return self.row([element])
+        if name == "mspace":
+            return " "
+        if name in ("semantics", "maction", "mlabeledtr"):
+            if name == "mlabeledtr":
+                return self.cells(parts[1:])
+            return self.write(parts[0]) if parts else ""
+        texts = [self.write(part).strip() for part in parts] if name in _FIXED else []
+        if name in ("msub", "msup", "msubsup") and len(texts) >= 2:
+            base = texts[0] if len(texts[0]) < 2 or _atom(texts[0]) else f"({texts[0]})"
+            low = texts[1] if name != "msup" else ""
+            high = texts[-1] if name != "msub" else ""
+            if not (_atom(low) and (_atom(high) or superscript(high, "") != high)):
+                self.simple = False
+            return self.scripts(base, low, high)
+        if name == "mfrac" and len(texts) == 2:
+            if element.get("linethickness") in ("0", "0pt"):
+                self.simple = False
+                return f"({texts[0]} choose {texts[1]})"
+            if not (_atom(texts[0]) and _atom(texts[1])):
+                self.simple = False
+            return f"{_wrapped(texts[0])}/{_wrapped(texts[1])}"
+        if name == "msqrt":
+            inner = self.row(parts).strip()
+            self.simple = self.simple and _atom(inner)
+            return f"√{_wrapped(inner)}"
+        if name == "mroot" and len(texts) == 2:
+            self.simple = False
+            return f"{_wrapped(texts[0])}^(1/{texts[1]})"
+        if name in ("mover", "munder", "munderover") and len(texts) >= 2:
+            base, over = texts[0], texts[-1]
+            if name != "munderover" and over in _ACCENTS and len(base) == 1:
+                return base + _ACCENTS[over]
+            if name != "munderover" and (over in _ACCENTS or over in ("⏞", "⏟", "︷", "︸", "¯", "\u0332")):
+                return base
+            self.simple = False
+            return self.scripts(base, texts[1] if name != "mover" else "", texts[-1] if name != "munder" else "")
+        if name == "mmultiscripts":
+            return self.multiscripts(element)
+        if name == "mfenced":
+            opened, closed = str(element.get("open", "(")), str(element.get("close", ")"))
+            return opened + ", ".join(self.write(part).strip() for part in parts) + closed
+        if name == "mtable":
+            self.simple = False
+            return "; ".join(filter(None, (self.write(part).strip() for part in parts)))
+        if name == "mtr":
+            return self.cells(parts)
+        if parts:
+            return self.row(parts)
+        return tidy((element.text or "").translate(_INVISIBLE))
+
+    def cells(self, parts: list[etree._Element]) -> str:
+        return " ".join(filter(None, (self.write(part).strip() for part in parts)))
+
+    def multiscripts(self, element: etree._Element) -> str:
+        names = [LOCAL[child.tag] for child in element]
+        texts = ["" if LOCAL[c.tag] in ("none", "mprescripts") else self.write(c).strip() for c in element]
+        split = names.index("mprescripts") if "mprescripts" in names else len(names)
+        self.simple = False
+        out = texts[0] if texts else ""
+        for low, high in zip(texts[1:split:2], texts[2:split:2], strict=False):
+            out = self.scripts(out, low, high)
+        before = ""
+        for low, high in zip(texts[split + 1 :: 2], texts[split + 2 :: 2], strict=False):
+            before += subscript(low, "0") + superscript(high, "")
+        return before + out
+
+
+_FIXED = {"msub", "msup", "msubsup", "mfrac", "mroot", "mover", "munder", "munderover"}
+
+
+def mathml(element: etree._Element) -> tuple[str, bool]:
+    """A MathML formula as one line of text, and whether that line is as plain as prose."""
+    line = _Line()
+    text = tidy(line.write(element))
+    return text, line.simple
+
+
+def formula(element: etree._Element, display: bool = False) -> str | None:
+    """The one readable form of a formula element; None when it has neither MathML nor TeX."""
+    source = next((e for e in element.iter() if LOCAL[e.tag] == "tex-math"), None)
+    maths = next((e for e in element.iter() if LOCAL[e.tag] == "math"), None)
+    written, simple = mathml(maths) if maths is not None else ("", False)
+    if source is not None and not (written and simple and not display):
+        whole = tex("".join(source.itertext()), display)
+        if whole:
+            return whole
+    return written or (None if source is None and maths is None else "")
