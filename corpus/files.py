@@ -91,6 +91,45 @@ def _looks_like_page(head: bytes) -> bool:
     return start.startswith((b"<!doctype html", b"<html"))
 
 
+class _Zstd(io.RawIOBase):
+    """Decompressed bytes of zstd frames, one after another. EOFError when the last is cut off.
+
+    The library's own stream reader ends without a word where a frame breaks off.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._rest = b""  # compressed bytes after the end of a frame
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]
+        while not self._ready:
+            data = self._rest or self._file.read(1 << 16)
+            if not data:
+                if self._frame is not None:
+                    raise EOFError("its last frame has no end")
+                return 0
+            if self._frame is None:
+                # Windows of up to 2 GB are in use (`zstd --long=31`).
+                self._frame = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
+            self._ready = memoryview(self._frame.decompress(data))
+            self._rest = b""
+            if self._frame.eof:
+                self._rest, self._frame = self._frame.unused_data, None
+        size = min(len(buffer), len(self._ready))
+        buffer[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 class _Named(io.RawIOBase):
     """A readable stream whose decompression errors name the file they come from."""
 
@@ -128,7 +167,7 @@ def open_raw(path: Path) -> io.BufferedReader:
         if head.startswith(_GZIP):
             stream = igzip.GzipFile(fileobj=file)  # type: ignore[no-untyped-call, assignment]
         elif head == _ZSTD:
-            stream = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+            stream = _Zstd(file)  # type: ignore[assignment]
         else:
             stream = file
         reader: io.BufferedReader = io.BufferedReader(_Named(stream, str(path)), _BLOCK)
