@@ -88,7 +88,8 @@ def _refuse(path: Path, head: bytes, encoding: str) -> None:
             f"{path}: one JSON array, which cannot be read row by row; write one object a line (JSON lines), for "
             f"example with `jq -c '.[]' {path.name}`"
         )
-    if b"\0" in head and not encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
+    # A stray NUL in a cell is the text's; in the line of column names it says that this is no text.
+    if b"\0" in head.split(b"\n", 1)[0] and not encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
         raise Foreign(f"{path}: binary data, not a table; known are CSV, TSV, JSON lines and Parquet")
 
 
@@ -119,8 +120,8 @@ def _csv(path: Path, stream: IO[bytes], encoding: str, delimiter: str | None, qu
 
 
 def _csv_rows(path: Path, reader: Any, columns: Sequence[str], place: "_Place") -> Iterator[Row]:
-    # Of two columns with one name the first counts.
-    names = tuple(reversed(columns))
+    # Of two columns with one name the first counts: the others are read under names of no one.
+    names = [name if name not in columns[:place] else f"{name}\0{place}" for place, name in enumerate(columns)]
     width = len(columns)
     while True:
         place.row += 1
@@ -147,7 +148,6 @@ def _csv_rows(path: Path, reader: Any, columns: Sequence[str], place: "_Place") 
         elif len(cells) != width:
             yield Row(place.row, {}, f"{len(cells)} cells where the header has {width}")
         else:
-            cells.reverse()
             yield Row(place.row, dict(zip(names, cells, strict=True)))
 
 
