@@ -127,8 +127,11 @@ def to_batch(documents: Iterable[Document], like: pa.Schema) -> pa.RecordBatch:
     np.cumsum(counts, out=offsets[1:])
     values = np.empty(int(offsets[-1]), dtype=token.to_pandas_dtype())
     for d, start, stop in zip(documents, offsets, offsets[1:], strict=False):
-        if d.tokens is not None:
-            values[start:stop] = np.asarray(d.tokens)
+        if d.tokens:
+            ids = np.asarray(d.tokens)
+            # Numpy would cut off the high bits without a word.
+            assert ids.max() <= np.iinfo(values.dtype).max, f"{d.id}: a token id does not fit into {values.dtype}"
+            values[start:stop] = ids
     tokens = pa.ListArray.from_arrays(
         pa.array(offsets),
         pa.array(values),
