@@ -23,6 +23,7 @@ class State:
     step: int
     windows: int
     fingerprint: str
+    world: int  # ranks
     recipe: dict[str, Any]
     seen: dict[str, int]  # tokens read of each group
     losses: tuple[float, ...]  # the newest, against which a spike is told

@@ -23,7 +23,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +33,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
+from corpus import manifest
 from corpus.files import BadInput, writing
 from corpus.shards import open_shard
 
@@ -43,33 +44,24 @@ BATCH = np.dtype([("first", "<i8"), ("shard", "<u4"), ("batch", "<u4")])  # firs
 _VERSION = 1  # of the index: goes up when the same build would give other windows
 
 
-def open_manifest(build: Path) -> dict[str, Any]:
-    """The manifest of a finished build. Raises BadInput when the folder is not one."""
-    path = Path(build) / "manifest.json"
-    if not path.is_file():
-        state = "is not a finished build: it has no manifest.json" if Path(build).is_dir() else "does not exist"
-        raise BadInput(f"{build} {state}; make one with: python -m pipelines.build --mix 15:1:4 --out {build}")
-    manifest = json.loads(path.read_text())
-    if manifest.get("format") != 1 or not manifest.get("shards"):
-        raise BadInput(f"{path}: not the manifest of a build that this trainer reads (format 1 with shards)")
-    for entry in [*manifest["shards"], *manifest.get("heldout", [])]:
+def open_manifest(build: Path) -> Mapping[str, Any]:
+    """The manifest of a finished build whose shards are there. Raises BadInput when something is amiss."""
+    content = manifest.load(Path(build))
+    for entry in [*content["shards"], *content.get("heldout", [])]:
         file = Path(build) / entry["path"]
-        if not file.is_file():
-            raise BadInput(f"{file} is missing though the manifest names it; run: python -m pipelines.verify {build}")
-        if "bytes" in entry and file.stat().st_size != entry["bytes"]:
-            raise BadInput(
-                f"{file} has {file.stat().st_size} bytes, the manifest says {entry['bytes']}; "
-                f"run: python -m pipelines.verify {build}"
-            )
-    return manifest
+        size = file.stat().st_size if file.is_file() else None
+        if size is None or size != entry.get("bytes", size):
+            found = "is missing" if size is None else f"has {size} bytes where the manifest says {entry['bytes']}"
+            raise BadInput(f"{file} {found}; run: python -m pipelines.verify {build}")
+    return content
 
 
-def fingerprint(manifest: dict[str, Any]) -> str:
+def fingerprint(content: Mapping[str, Any]) -> str:
     """A digest of what decides the windows of a build: its shards in order, and its tokenizer."""
     held = [
-        [[entry["path"], entry["sha256"], entry["rows"]] for entry in manifest["shards"]],
-        manifest["tokenizer"]["sha256"],
-        manifest["tokenizer"]["vocabulary"],
+        [[entry["path"], entry["sha256"], entry["rows"]] for entry in content["shards"]],
+        content["tokenizer"]["sha256"],
+        content["tokenizer"]["vocabulary"],
     ]
     return hashlib.sha256(json.dumps(held).encode()).hexdigest()
 
@@ -95,15 +87,15 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
     ) -> None:
         self.build, self.sequence, self.packing, self.part = Path(build), sequence, packing, part
         self.shuffle, self.seed = shuffle, seed
-        manifest = open_manifest(self.build)
-        self.fingerprint = fingerprint(manifest)
-        entries = [e for e in manifest.get("heldout", []) if e["group"] == part] if part else manifest["shards"]
+        content = open_manifest(self.build)
+        self.fingerprint = fingerprint(content)
+        entries = [e for e in content.get("heldout", []) if e["group"] == part] if part else content["shards"]
         if not entries:
             raise BadInput(f"{build}: the manifest names no held-out shard of the group {part!r}")
         self.shards = [self.build / entry["path"] for entry in entries]
-        self.groups = sorted({source["group"] for source in manifest["sources"]})
-        group_of = {source["name"]: self.groups.index(source["group"]) for source in manifest["sources"]}
-        self.pad = int(manifest["tokenizer"]["eos"])
+        self.groups = sorted({source["group"] for source in content["sources"]})
+        group_of = {source["name"]: self.groups.index(source["group"]) for source in content["sources"]}
+        self.pad = int(content["tokenizer"]["eos"])
 
         named = [_VERSION, [[e["path"], e["sha256"]] for e in entries], sequence, packing, BLOCK, self.groups]
         key = hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]

@@ -1,9 +1,9 @@
 """Models from transformers: their config, their weights, and the proof that packed documents stay apart."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, PreTrainedConfig, PreTrainedModel
 
@@ -14,7 +14,7 @@ from trainer.recipe import Recipe
 PEAK_FLOPS = {"A100": 312e12, "A800": 312e12, "H100 PCIe": 756e12, "H100": 989e12, "H200": 989e12, "L40S": 362e12}
 
 
-def load_config(recipe: Recipe, tokenizer: dict[str, Any]) -> PreTrainedConfig:
+def load_config(recipe: Recipe, tokenizer: Mapping[str, Any]) -> PreTrainedConfig:
     """The model's config. Raises ValueError when the build's token ids do not fit its vocabulary."""
     vocabulary = tokenizer["vocabulary"]
     if recipe.model == "tiny":
@@ -121,15 +121,16 @@ def assert_documents_apart(model: nn.Module, vocabulary: int, device: torch.devi
         )
 
 
-def flops_per_token(model: nn.Module, config: PreTrainedConfig, sequence: int) -> float:
-    """Forward and backward: 6 per weight that multiplies, and attention's 12 x layers x width x sequence.
+def size_and_flops(recipe: Recipe, config: PreTrainedConfig) -> tuple[int, float]:
+    """Parameters, and floating-point operations per token, forward and backward.
 
-    The count of PaLM's appendix B (arXiv 2204.02311); looking up embeddings is no multiplication.
+    6 per weight that multiplies, and attention's 12 x layers x width x sequence: the count of PaLM's
+    appendix B (arXiv 2204.02311). Looking up an embedding is no multiplication.
     """
-    embeddings = model.get_input_embeddings().weight.numel()  # type: ignore[operator, union-attr]
-    tied = getattr(config, "tie_word_embeddings", False)
-    weights = sum(p.numel() for p in model.parameters()) - (0 if tied else embeddings)
-    return 6.0 * weights + 12.0 * config.num_hidden_layers * config.hidden_size * sequence
+    model = empty_model(recipe, config)
+    size = sum(p.numel() for p in model.parameters())
+    looked_up = 0 if config.tie_word_embeddings else model.get_input_embeddings().weight.numel()
+    return size, 6.0 * (size - looked_up) + 12.0 * config.num_hidden_layers * config.hidden_size * recipe.sequence
 
 
 def peak_flops(device: torch.device) -> float | None:
@@ -138,7 +139,3 @@ def peak_flops(device: torch.device) -> float | None:
         return None
     name = torch.cuda.get_device_name(device)
     return next((flops for key, flops in PEAK_FLOPS.items() if all(word in name for word in key.split())), None)
-
-
-def rank() -> int:
-    return dist.get_rank() if dist.is_initialized() else 0

@@ -5,6 +5,9 @@ step(lr)             clips, updates, clears; returns the gradient's norm
 save(folder), load(folder), wait()
 """
 
+import contextlib
+import json
+import os
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -21,10 +24,14 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
+from corpus.files import writing
+from trainer import checkpoint
 from trainer.model import empty_model, layers, prepare, restore_buffers, whole_model
 from trainer.recipe import Recipe
+
+ANEW = "go on with that strategy, or write its weights with --export-hf DIR and begin anew with --model DIR"
 
 
 def optimizer_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
@@ -39,6 +46,14 @@ def optimizer_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
 def adamw(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
     groups = [group for group in optimizer_groups(model, recipe) if group["params"]]
     return torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.beta1, recipe.beta2), eps=recipe.epsilon)
+
+
+def obey(optimizer: torch.optim.Optimizer, recipe: Recipe) -> None:
+    """After loading: the recipe decides, not the checkpoint. A flag may have changed it."""
+    for group in optimizer.param_groups:
+        group.update(betas=(recipe.beta1, recipe.beta2), eps=recipe.epsilon)
+        if group["weight_decay"]:
+            group["weight_decay"] = recipe.weight_decay
 
 
 class Torch:
@@ -111,16 +126,131 @@ class Torch:
             self._saving.result()
             self._saving = None
 
-    def load(self, folder: Path) -> None:
+    def load(self, folder: Path, before: checkpoint.State) -> None:
+        if not (folder / ".metadata").exists():
+            raise ValueError(
+                f"{folder} was written by --strategy deepspeed, which other strategies cannot read; {ANEW}"
+            )
         state = self._state()
         dcp.load(state, checkpoint_id=folder, process_group=self._gloo)
         set_state_dict(self.model, self.optimizer, model_state_dict=state["model"], optim_state_dict=state["optimizer"])
-        # The recipe decides, not the checkpoint: weight decay and betas may have been changed by a flag.
-        fresh = adamw(self.model, self.recipe)
-        for group, wanted in zip(self.optimizer.param_groups, fresh.param_groups, strict=True):
-            group.update({name: wanted[name] for name in ("weight_decay", "betas", "eps")})
+        obey(self.optimizer, self.recipe)
 
 
-def make(recipe: Recipe, config: PreTrainedConfig, device: torch.device, bf16: bool) -> Torch:
+class DeepSpeed:
+    """ZeRO-2 (optimiser and gradients split) or ZeRO-3 (weights too), with torch's own AdamW."""
+
+    def __init__(self, recipe: Recipe, config: PreTrainedConfig, device: torch.device, bf16: bool) -> None:
+        try:
+            import deepspeed
+        except ImportError:
+            raise ValueError("--strategy deepspeed needs DeepSpeed: pip install -e '.[deepspeed]'") from None
+        if device.type == "cpu":
+            # Its collectives through shared memory are compiled for minutes at first use; gloo does as well.
+            import deepspeed.ops
+
+            deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+        self.recipe, self.world, self.autocast = recipe, dist.get_world_size(), contextlib.nullcontext()
+        self.settings = deepspeed_settings(recipe, bf16)
+        # DeepSpeed reads these even where the group exists; a single process has none of torchrun's.
+        for name, value in {"RANK": 0, "LOCAL_RANK": 0, "WORLD_SIZE": 1}.items():
+            os.environ.setdefault(name, str(value))
+        deepspeed.init_distributed(dist_backend=dist.get_backend(), verbose=False)
+        model = self._model(config, deepspeed)
+        prepare(model, recipe)
+        kept = [(m, n, b.clone()) for m in model.modules() for n, b in m._buffers.items() if b is not None]
+        self.model, self.optimizer, _, _ = deepspeed.initialize(
+            model=model, optimizer=adamw(model, recipe), config=self.settings
+        )
+        for module, name, buffer in kept:  # bf16 rounds RoPE's frequencies too: put them back
+            module._buffers[name] = buffer.to(device)
+        if recipe.compile:
+            for layer in layers(model):
+                layer.compile()
+        self._owing = False
+
+    def _model(self, config: PreTrainedConfig, deepspeed: Any) -> PreTrainedModel:
+        """The whole model on every rank for ZeRO-2; split from the start, and filled by rank 0, for ZeRO-3."""
+        if self.recipe.zero < 3:
+            return whole_model(self.recipe, config)
+        full = dict(whole_model(self.recipe, config).named_parameters()) if dist.get_rank() == 0 else {}
+        with deepspeed.zero.Init(config_dict_or_path=self.settings):
+            model = AutoModelForCausalLM.from_config(config, attn_implementation=self.recipe.attention)
+        for name, parameter in model.named_parameters():
+            with deepspeed.zero.GatheredParameters([parameter], modifier_rank=0), torch.no_grad():
+                if dist.get_rank() == 0:
+                    parameter.copy_(full[name])
+        return model
+
+    def backward(self, loss: torch.Tensor) -> None:
+        if self._owing:  # DeepSpeed counts passes by calls of step
+            self.model.step()
+        self.model.backward(loss * self.world, scale_wrt_gas=False)
+        self._owing = True
+
+    def step(self, lr: float) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.model.step()
+        self._owing = False
+        return float(self.model.get_global_grad_norm())
+
+    def save(self, folder: Path, wait: bool) -> None:
+        self.model.save_checkpoint(str(folder.parent), tag=folder.name, save_latest=False)
+        os.sync()
+        dist.barrier()
+        if dist.get_rank() == 0:
+            with writing(folder / ".deepspeed") as partial:
+                partial.touch()
+        dist.barrier()
+
+    def wait(self) -> None:
+        pass
+
+    def load(self, folder: Path, before: checkpoint.State) -> None:
+        if not (folder / ".deepspeed").exists():
+            raise ValueError(f"{folder} was not written by --strategy deepspeed and cannot be read by it; {ANEW}")
+        universal = self.settings.get("checkpoint", {}).get("load_universal", False)
+        if before.world != self.world and not universal:
+            there = folder.with_name(f"{folder.name}-universal")
+            raise ValueError(
+                f"{folder} was written by {before.world} ranks, and DeepSpeed cannot read it with {self.world}. Start "
+                f"{before.world} ranks, or convert it: python -m deepspeed.checkpoint.ds_to_universal --input_folder "
+                f"{folder} --output_folder {there} (ZeRO-2 wants --inject_missing_state too), and continue with a "
+                '--deepspeed-config that says {"checkpoint": {"load_universal": true}}'
+            )
+        tag = f"{folder.name}-universal" if universal else folder.name
+        self.model.load_checkpoint(str(folder.parent), tag=tag)
+        self.model.micro_steps = 0
+        obey(self.optimizer, self.recipe)
+
+
+def deepspeed_settings(recipe: Recipe, bf16: bool) -> dict[str, Any]:
+    """DeepSpeed's config for a recipe, with the file that `--deepspeed-config` names laid over it."""
+    settings: dict[str, Any] = {
+        "train_micro_batch_size_per_gpu": recipe.batch,
+        "gradient_accumulation_steps": recipe.accumulate,
+        "gradient_clipping": recipe.clip,
+        "zero_optimization": {"stage": recipe.zero},
+        "zero_allow_untested_optimizer": True,  # torch's AdamW: DeepSpeed's own is compiled at first use
+        "bf16": {"enabled": bf16},
+        "data_types": {"grad_accum_dtype": "fp32"},
+        "steps_per_print": 1 << 40,
+    }
+    if recipe.deepspeed_config:
+        path = Path(recipe.deepspeed_config)
+        try:
+            given = json.loads(path.read_text())
+        except (OSError, json.JSONDecodeError) as error:
+            raise ValueError(f"--deepspeed-config {path}: cannot be read as JSON ({error})") from error
+        if clash := {"optimizer", "scheduler", "train_batch_size", *settings} & given.keys() - {"zero_optimization"}:
+            raise ValueError(f"--deepspeed-config {path}: the recipe decides {sorted(clash)[0]}; leave it out there")
+        settings["zero_optimization"] |= given.pop("zero_optimization", {})
+        settings |= given
+    return settings
+
+
+def make(recipe: Recipe, config: PreTrainedConfig, device: torch.device, bf16: bool) -> Torch | DeepSpeed:
     """The model on the ranks, as the recipe's strategy says."""
-    return Torch(recipe, config, device, bf16)
+    kind = DeepSpeed if recipe.strategy == "deepspeed" else Torch
+    return kind(recipe, config, device, bf16)

@@ -44,10 +44,10 @@ from trainer.data import Windows, open_manifest, refuse_changed
 from trainer.log import Log
 from trainer.model import (
     assert_documents_apart,
-    flops_per_token,
     load_config,
     loss_tokens,
     peak_flops,
+    size_and_flops,
     summed_loss,
 )
 from trainer.recipe import RECIPES, TINY, Recipe, check, differences, learning_rate, named, to_json
@@ -200,21 +200,20 @@ def train(args: argparse.Namespace, device: torch.device) -> int:
         packed = (args.build, recipe.sequence, recipe.packing)
         return Windows(*packed, shuffle=shuffle, seed=recipe.seed, part=part, cache=out / "index")
 
-    if int(os.environ.get("LOCAL_RANK", 0)) == 0:
-        windows_of(None)
+    groups = [each["group"] for each in manifest.get("heldout", []) if each["tokens"] and recipe.validate_every]
+    if int(os.environ.get("LOCAL_RANK", 0)) == 0:  # one rank a machine makes the indices, the others map them
+        for part in (None, *groups):
+            windows_of(part)
     dist.barrier()
-    windows = windows_of(None)
+    windows, held_out = windows_of(None), {group: windows_of(group) for group in groups}
     if before:
         refuse_changed(before.fingerprint, windows)
-    held_out = {}
-    if recipe.validate_every:
-        held_out = {each["group"]: windows_of(each["group"]) for each in manifest.get("heldout", []) if each["tokens"]}
 
     config = load_config(recipe, manifest["tokenizer"])
     engine = parallel.make(recipe, config, device, bf16)
     step, cursor, seen, losses = 0, 0, dict.fromkeys(windows.groups, 0), []
     if before:
-        engine.load(found[-1])
+        engine.load(found[-1], before)
         step, cursor, seen, losses = before.step, before.windows, dict(before.seen), list(before.losses)
     if args.from_window is not None:
         cursor = args.from_window
@@ -224,8 +223,7 @@ def train(args: argparse.Namespace, device: torch.device) -> int:
     end = len(windows) * recipe.epochs
     possible = step + math.ceil((end - cursor) / recipe.windows)
     steps = min(recipe.steps or possible, possible)
-    parameters = sum(p.numel() for p in engine.model.parameters())
-    flops, peak = flops_per_token(engine.model, config, recipe.sequence), peak_flops(device)
+    (parameters, flops), peak = size_and_flops(recipe, config), peak_flops(device)
     log = Log(out, rank == 0, step, args.wandb, dataclasses.asdict(recipe))
     log.say(
         f"{recipe.model}: {parameters / 1e6:,.1f} M parameters, {recipe.strategy} on {world} x {device.type}, "
@@ -248,7 +246,7 @@ def train(args: argparse.Namespace, device: torch.device) -> int:
         path = checkpoint.folder(out, step)
         if rank == 0:
             checkpoint.prune(out, recipe.keep)
-            state = (step, cursor, windows.fingerprint, dataclasses.asdict(recipe), seen, tuple(losses))
+            state = (step, cursor, windows.fingerprint, world, dataclasses.asdict(recipe), seen, tuple(losses))
             checkpoint.begin(path, checkpoint.State(*state))
         dist.barrier()
         engine.save(path, wait)
@@ -262,7 +260,7 @@ def train(args: argparse.Namespace, device: torch.device) -> int:
         passes = my_windows(recipe, cursor, end, rank, world)
         batches = [windows.batch(each) for each in passes]
         mine = windows.group_tokens([k for each in passes for k in each if k >= 0])
-        tokens, asked, *groups = summed([sum(map(loss_tokens, batches)), leave.asked, *mine.tolist()], device)
+        tokens, asked, *read = summed([sum(map(loss_tokens, batches)), leave.asked, *mine.tolist()], device)
 
         torch.manual_seed(hash((recipe.seed, step, rank)))  # dropout is a function of these, so nothing is to be kept
         mine_loss = torch.zeros((), device=device)
@@ -295,9 +293,9 @@ def train(args: argparse.Namespace, device: torch.device) -> int:
 
         step, cursor = step + 1, last
         losses = [*losses, loss][-SPIKE_HISTORY:]
-        seen = {group: seen[group] + int(n) for group, n in zip(windows.groups, groups, strict=True)}
+        seen = {group: seen[group] + int(n) for group, n in zip(windows.groups, read, strict=True)}
         seconds = time.monotonic() - started
-        read = sum(groups)
+        rate = sum(read) / seconds
         ratio = {group: round(100 * n / max(1, sum(seen.values())), 3) for group, n in seen.items()}
         values = {
             "loss": loss,
@@ -306,17 +304,17 @@ def train(args: argparse.Namespace, device: torch.device) -> int:
             "loss_tokens": int(tokens),
             "windows": cursor,
             "seconds": round(seconds, 4),
-            "tokens_per_second": round(read / seconds, 1),
+            "tokens_per_second": round(rate, 1),
             "memory_gb": round(memory(device), 3),
             "ratio": ratio,
         }
         if peak:
-            values["mfu"] = round(read / seconds * flops / (peak * world), 4)
+            values["mfu"] = round(rate * flops / (peak * world), 4)
         first_loss = loss if step == first_step + 1 else first_loss
         log.write(step, **values)
         log.say(
             f"step {step}/{steps}  loss {loss:.4f}  lr {lr:.2e}  grad {norm:.3f}  "
-            f"{read / seconds:,.0f} tok/s  {memory(device):.2f} GB  "
+            f"{rate:,.0f} tok/s  {memory(device):.2f} GB  "
             + " ".join(f"{group} {share:.1f}%" for group, share in ratio.items())
         )
         if held_out and (step % recipe.validate_every == 0 or step == steps):
@@ -355,7 +353,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return train(args, device)
     except (ValueError, BadInput) as error:
-        if dist.get_rank() == 0:
+        if int(os.environ.get("LOCAL_RANK", 0)) == 0:  # once a machine: another may have other files
             print(f"trainer: {error}", file=sys.stderr)
         return 2
     finally:
