@@ -1,0 +1,122 @@
+"""What becomes of documents that are copies, near copies or the same publication.
+
+Documents are settled one after the other in a total order: richer kind, newer, longer, smaller id.
+One stays unless a document that stays already is the same publication, has the same words, or has
+a verified Jaccard of at least the threshold with it. So every document that goes names a twin that
+stays, and clusters are stars: nothing goes because of something that is gone itself. Full texts
+come before abstracts in that order, so an abstract goes only if its full text has stayed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import minhash
+
+REASONS = (None, "identity.fulltext", "identity.publication", "duplicate.exact", "duplicate.near")
+FULLTEXT, PUBLICATION, EXACT, NEAR = 1, 2, 3, 4
+DECIDED = np.dtype([("text", "<u4"), ("why", "u1"), ("twin", "<u4"), ("similarity", "<f8")])
+
+
+@dataclass(frozen=True)
+class Tangle:
+    """Everything that may not stay as it is: sorted texts with their places in the tangle.
+
+    `alike` gives the distinct text of each (as an index into `distinct`), `group` its publication
+    or -1, `rank` the order without ids.
+    """
+
+    texts: np.ndarray
+    distinct: np.ndarray
+    alike: np.ndarray
+    group: np.ndarray
+    rank: np.ndarray
+    short: np.ndarray
+    sequence: np.ndarray
+
+
+def tangle(
+    copies: np.ndarray,
+    pairs: np.ndarray,
+    grouped: tuple[np.ndarray, np.ndarray],
+    ranks: np.ndarray,
+    first_short: int,
+    ids: Callable[[np.ndarray], pa.Array],
+) -> Tangle:
+    """Gathers the texts of copies (COPIES), near pairs and publications, and puts them in order.
+
+    `grouped` are texts and their publications; `ids` reads the ids of sorted texts, and is asked
+    only for those whose place depends on it. Kinds from `first_short` on are abstracts and titles.
+    """
+    left, right = split(pairs)
+    texts = np.unique(np.concatenate([copies["text"], copies["first"], left, right, grouped[0]]).astype(np.int64))
+    first = texts.copy()
+    first[np.searchsorted(texts, copies["text"])] = copies["first"]
+    distinct, alike = np.unique(first, return_inverse=True)
+    group = np.full(len(texts), -1, np.int64)
+    names, number = np.unique(grouped[1], return_inverse=True)
+    group[np.searchsorted(texts, grouped[0])] = number
+    rank = np.asarray(ranks[texts])
+    head = np.full(len(names), -1, np.int64)
+    members = np.flatnonzero(group >= 0)
+    head[group[members[::-1]]] = members[::-1]
+    one = np.concatenate([np.arange(len(texts)), np.searchsorted(texts, left), members])
+    two = np.concatenate([np.searchsorted(texts, first), np.searchsorted(texts, right), head[group[members]]])
+    cluster = minhash.components(one, two, len(texts))
+    by = np.lexsort((rank, cluster))
+    tied = np.zeros(len(texts), bool)
+    same = (cluster[by[1:]] == cluster[by[:-1]]) & (rank[by[1:]] == rank[by[:-1]])
+    tied[by[1:][same]] = True
+    tied[by[:-1][same]] = True
+    tie = np.zeros(len(texts), np.int64)
+    asked = np.flatnonzero(tied)
+    if len(asked):
+        in_order = pc.array_sort_indices(ids(texts[asked])).to_numpy()
+        tie[asked[in_order]] = np.arange(len(asked))
+    return Tangle(texts, distinct, alike, group, rank, (rank >> np.uint64(56)) >= first_short, np.lexsort((tie, rank)))
+
+
+def split(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The two texts of packed pairs, int64."""
+    return (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
+def packed(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """Pairs of texts as smaller << 32 | larger, uint64, sorted, each once."""
+    one, two = one.astype(np.uint64), two.astype(np.uint64)
+    return np.unique((np.minimum(one, two) << np.uint64(32)) | np.maximum(one, two))
+
+
+def settle(tangle: Tangle, pairs: np.ndarray, similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What goes (DECIDED, sorted by text), and pairs that are worth verifying because of it.
+
+    `pairs` are verified. Where a text goes, those that are near it and stay were perhaps never
+    compared with one another: the best of them is paired with the rest.
+    """
+    left, right = split(pairs)
+    one, two = np.searchsorted(tangle.distinct, left), np.searchsorted(tangle.distinct, right)
+    source, target = np.concatenate([one, two]), np.concatenate([two, one])
+    by = np.lexsort((target, source))
+    source, target = source[by], target[by]
+    edges = np.searchsorted(source, np.arange(len(tangle.distinct) + 1))
+    alike = np.concatenate([similarity, similarity])[by]
+    why, twin, similar = minhash.settle(tangle.sequence, tangle.alike, tangle.group, tangle.short, edges, target, alike)
+    goes = np.flatnonzero(why)
+    decided = np.zeros(len(goes), DECIDED)
+    decided["text"], decided["why"] = tangle.texts[goes], why[goes]
+    decided["twin"], decided["similarity"] = tangle.texts[twin[goes]], similar[goes]
+    turn = np.empty(len(tangle.texts), np.int64)
+    turn[tangle.sequence] = np.arange(len(turn))
+    stays = np.full(len(tangle.distinct), len(turn), np.int64)  # turn of the document that stays for a text
+    kept = np.flatnonzero(why == 0)
+    stays[tangle.alike[kept]] = turn[kept]
+    open_ends = (stays[source] < len(turn)) & (stays[target] == len(turn))
+    near, gone = source[open_ends], target[open_ends]
+    by = np.lexsort((stays[near], gone))
+    near, gone = near[by], gone[by]
+    heads = np.concatenate([[True], gone[1:] != gone[:-1]]) if len(gone) else np.zeros(0, bool)
+    best = near[np.flatnonzero(heads)[np.cumsum(heads) - 1]] if len(gone) else near
+    return decided, packed(tangle.distinct[best[~heads]], tangle.distinct[near[~heads]])

@@ -1,0 +1,491 @@
+"""Kernels over Arrow buffers: words, exact hashes, shingles, MinHash signatures, true Jaccard.
+
+A *word* is a longest run of letters and digits. Case, diacritics and compatibility forms are
+folded (`É` and `e`, `ﬁ` and `fi`, `µ` and `μ` are one), everything else separates words, except
+combining marks and soft hyphens, which are passed over. Scripts that are written without spaces
+(Han, kana, Thai, Lao, Khmer, Myanmar) give one word per letter. The classes come from Unicode 3.2,
+the one version that every Python carries beside its own, so that a newer Python signs alike.
+
+Two texts with the same words are exact duplicates. A *shingle* is a run of `k` words; a text with
+fewer words is one shingle as a whole, and a text without words has none and is nobody's duplicate.
+
+All arithmetic is modulo 2^64 or 2^32; kernels are compiled once per machine and cached on disk.
+"""
+
+import os
+import tempfile
+import unicodedata
+from functools import lru_cache
+from pathlib import Path
+
+import numba
+import numpy as np
+from numba import njit, uint8, uint32, uint64
+
+
+def _cache_folder() -> None:
+    """Gives numba a folder for compiled kernels when neither this package nor home is writable."""
+    home = Path(os.path.expanduser("~"))
+    if numba.config.CACHE_DIR or os.access(Path(__file__).parent, os.W_OK) or os.access(home, os.W_OK):
+        return
+    folder = Path(tempfile.gettempdir()) / f"medical-corpus-kernels-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid == os.getuid():
+        numba.config.CACHE_DIR = str(folder)
+
+
+_cache_folder()
+_kernel = njit(cache=True, nogil=True, error_model="numpy")
+
+SEPARATE, ALONE, PASS, LISTED = 0, -1, -2, -3  # classes of code points; a larger value is what it folds to
+FOLDED = 0x1D800  # code points below have an entry in the table; the last with decompositions are there
+_ALONE = (
+    *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x312F), (0x31F0, 0x31FF)),
+    *((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF)),
+)
+_SYMBOLS = ((0x2000, 0x2BFF), (0x2E00, 0x2E7F), (0xFE10, 0xFE1F))  # blocks whose later additions are no letters
+_HANGUL = (0xAC00, 0xD7A3)
+_PRIVATE = (0xD800, 0xF8FF)
+_PASSED = (0x00AD, 0x200C, 0x200D, 0x2060, 0xFEFF)  # soft hyphen, joiners, byte order mark
+_CHUNK = 4096  # shingles permuted at a time: 16 kB, half of a first-level cache
+
+
+def _mix(value: int) -> int:
+    """The finalizer of splitmix64 (Steele, Lea, Flood 2014)."""
+    value = (value + 0x9E3779B97F4A7C15) & (2**64 - 1)
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
+    return value ^ (value >> 31)
+
+
+@lru_cache(maxsize=1)
+def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the word loop looks up: a number per ASCII byte, a class per code point, long foldings.
+
+    uint64 [128] (0 separates words), int32 [FOLDED], uint32 [LISTED entries, 4] padded with 0.
+    """
+    ascii = np.zeros(128, np.uint64)
+    for code in range(128):
+        if chr(code).isalnum():
+            ascii[code] = _mix(ord(chr(code).lower()))
+    classes = np.zeros(FOLDED, np.int32)
+    listed: list[list[int]] = []
+    known = unicodedata.ucd_3_2_0
+    for first, last in (*_ALONE, _HANGUL):
+        classes[first : last + 1] = ALONE if (first, last) != _HANGUL else np.arange(first, last + 1)
+    for code in (*range(128), *range(0x80, 0x3400), *range(0xFB00, 0x10000), *range(0x10000, FOLDED)):
+        letter = chr(code)
+        if _within(code, _ALONE):
+            continue
+        category = known.category(letter)
+        if category == "Cn":
+            classes[code] = SEPARATE if _within(code, _SYMBOLS) else code
+        elif category in ("Mn", "Me") or code in _PASSED:
+            classes[code] = PASS
+        elif category[0] in "LN" or category == "Mc":
+            folded = known.normalize("NFKD", known.normalize("NFKD", letter).casefold())
+            kept = [ord(part) for part in folded if known.category(part)[0] in "LN" or known.category(part) == "Mc"]
+            if len(kept) > 1:
+                classes[code] = LISTED - len(listed)
+                listed.append([*kept[:4], *[0] * (4 - len(kept))])
+            else:
+                classes[code] = kept[0] if kept else SEPARATE
+    return ascii, classes, np.array(listed, np.uint32)
+
+
+def _within(code: int, ranges: tuple[tuple[int, int], ...]) -> bool:
+    return any(first <= code <= last for first, last in ranges)
+
+
+@lru_cache(maxsize=4)
+def permutations(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Factors (odd) and summands of x -> a*x + b modulo 2^32, uint32 [count] each."""
+    drawn = [_mix(1_000_003 * (number + 1)) for number in range(2 * count)]
+    return (
+        np.array([(value & 0xFFFFFFFF) | 1 for value in drawn[:count]], np.uint32),
+        np.array([value & 0xFFFFFFFF for value in drawn[count:]], np.uint32),
+    )
+
+
+@_kernel
+def _stir(value):  # type: ignore[no-untyped-def]
+    value = (value ^ (value >> uint64(32))) * uint64(0xD6E8FEB86659FD93)
+    value = (value ^ (value >> uint64(32))) * uint64(0xD6E8FEB86659FD93)
+    return value ^ (value >> uint64(32))
+
+
+@_kernel
+def _turn(value, by):  # type: ignore[no-untyped-def]
+    return (value << uint64(by)) | (value >> uint64(64 - by))
+
+
+@_kernel
+def _feed(state, code, ascii):  # type: ignore[no-untyped-def]
+    """The state of a word after one more code point that is not plain ASCII in the text."""
+    number = ascii[code] if code < 128 else _stir(uint64(code) * uint64(0x9E3779B97F4A7C15))
+    return _turn(state + number, 23)
+
+
+@_kernel
+def words_of(text, start, stop, ascii, classes, listed, out):  # type: ignore[no-untyped-def]
+    """Writes a hash per word of text[start:stop] (UTF-8) to `out`; returns how many.
+
+    `out` needs (stop - start) // 2 + 2 places: a word and what ends it take two bytes at least.
+    """
+    count = 0
+    state = uint64(0)
+    at = start
+    while at < stop:
+        byte = text[at]
+        if byte < 128:
+            at += 1
+            number = ascii[byte]
+            out[count] = state
+            if number == 0:  # compiled to conditional moves: no jump depends on the text
+                count += state != 0
+                state = uint64(0)
+            else:
+                state = _turn(state + number, 23)
+            continue
+        if byte < 0xE0:
+            code = (uint32(byte) & uint32(0x1F)) << uint32(6) | (uint32(text[at + 1]) & uint32(0x3F))
+            at += 2
+        elif byte < 0xF0:
+            code = (
+                (uint32(byte) & uint32(0x0F)) << uint32(12)
+                | (uint32(text[at + 1]) & uint32(0x3F)) << uint32(6)
+                | (uint32(text[at + 2]) & uint32(0x3F))
+            )
+            at += 3
+        else:
+            code = (
+                (uint32(byte) & uint32(0x07)) << uint32(18)
+                | (uint32(text[at + 1]) & uint32(0x3F)) << uint32(12)
+                | (uint32(text[at + 2]) & uint32(0x3F)) << uint32(6)
+                | (uint32(text[at + 3]) & uint32(0x3F))
+            )
+            at += 4
+        if code < FOLDED:
+            kind = classes[code]
+        elif 0x1F000 <= code < 0x20000:
+            kind = SEPARATE  # pictures
+        else:
+            kind = ALONE if code >= 0x20000 else PASS
+        if kind > 0:
+            state = _feed(state, kind, ascii)
+        elif kind == PASS:
+            continue
+        elif kind <= LISTED:
+            for place in range(4):
+                part = listed[LISTED - kind, place]
+                if part:
+                    state = _feed(state, part, ascii)
+        else:
+            if state != 0:
+                out[count] = state
+                count += 1
+                state = uint64(0)
+            if kind == ALONE:
+                out[count] = _feed(state, code, ascii)
+                count += 1
+    if state != 0:
+        out[count] = state
+        count += 1
+    for place in range(count):
+        out[place] = _stir(out[place])
+    return count
+
+
+@_kernel
+def shingles_of(words, count, k, out):  # type: ignore[no-untyped-def]
+    """Writes a hash per run of k words to `out`; returns how many: max(1, count - k + 1), or 0."""
+    if count == 0:
+        return 0
+    width = min(k, count)
+    found = count - width + 1
+    for place in range(found):
+        out[place] = words[place]
+    for number in range(1, width):
+        by = (13 * number) % 64
+        left, right = uint64(by), uint64(64 - by)
+        for place in range(found):
+            word = words[place + number]
+            out[place] ^= (word << left) | (word >> right)
+    # A text of fewer than k words is no shingle of another text.
+    salt = uint64(0x9E3779B97F4A7C15) * uint64(width)
+    for place in range(found):
+        out[place] = (out[place] + salt) * uint64(0xD6E8FEB86659FD93)
+        out[place] ^= out[place] >> uint64(32)
+    return found
+
+
+@_kernel
+def sign(text, offsets, ascii, classes, listed, k, factors, summands, rows, words, exact, keys, sketch):  # type: ignore[no-untyped-def]
+    """Signs every text of a batch.
+
+    Reads text (uint8) at offsets [n + 1]. Writes words (uint32 [n]): how many; exact (uint64
+    [2, n]): 128 bits over the words in order; keys (uint32 [bands, n]): a hash over `rows` minima
+    each; sketch (uint8 [n, permutations]): eight bits of every minimum.
+    """
+    longest = 0
+    for number in range(len(offsets) - 1):
+        longest = max(longest, offsets[number + 1] - offsets[number])
+    held = np.empty(longest // 2 + 2, np.uint64)
+    grams = np.empty(longest // 2 + 2, np.uint64)
+    values = np.empty(_CHUNK, np.uint32)
+    permuted = len(factors)
+    minima = np.empty(permuted, np.uint32)
+    for number in range(len(offsets) - 1):
+        count = words_of(text, offsets[number], offsets[number + 1], ascii, classes, listed, held)
+        words[number] = count
+        one, two = uint64(0x243F6A8885A308D3), uint64(0x13198A2E03707344)  # digits of pi
+        for place in range(count):
+            one = (one ^ held[place]) * uint64(0x9FB21C651E98DF25)
+            one ^= one >> uint64(29)
+            two = _turn(two + held[place], 27) * uint64(0xC2B2AE3D27D4EB4F)
+        exact[0, number] = _stir(one + uint64(count))
+        exact[1, number] = _stir(two ^ one)
+        found = shingles_of(held, count, k, grams)
+        minima[:] = uint32(0xFFFFFFFF)
+        for first in range(0, found, _CHUNK):
+            size = min(_CHUNK, found - first)
+            for place in range(size):
+                values[place] = uint32(grams[first + place] >> uint64(16))
+            for which in range(permuted):
+                factor, summand = factors[which], summands[which]
+                least = minima[which]
+                for place in range(size):  # vectorised: multiply, add, minimum on 32 bits
+                    least = min(least, uint32(uint32(factor * values[place]) + summand))
+                minima[which] = least
+        for which in range(permuted):
+            sketch[number, which] = uint8(uint32(minima[which] * uint32(0x9E3779B1)) >> uint32(24))
+        for band in range(keys.shape[0]):
+            key = uint64(band)
+            for row in range(rows):
+                key = _turn((key ^ uint64(minima[band * rows + row])) * uint64(0x9FB21C651E98DF25), 31)
+            keys[band, number] = uint32(_stir(key) >> uint64(32))
+
+
+@_kernel
+def distinct_shingles(text, offsets, chosen, ascii, classes, listed, k, out, ends):  # type: ignore[no-untyped-def]
+    """Writes the set of shingles of every chosen text to `out`, one after the other; `ends` [chosen].
+
+    `out` needs max(words, 1) places per text, over all the chosen.
+    """
+    longest = 0
+    for number in chosen:
+        longest = max(longest, offsets[number + 1] - offsets[number])
+    held = np.empty(longest // 2 + 2, np.uint64)
+    grams = np.empty(longest // 2 + 2, np.uint64)
+    size = 16
+    while size < longest + 4:
+        size *= 2
+    seats = np.empty(size, np.uint64)
+    total = 0
+    for index in range(len(chosen)):
+        number = chosen[index]
+        count = words_of(text, offsets[number], offsets[number + 1], ascii, classes, listed, held)
+        found = shingles_of(held, count, k, grams)
+        size = 16
+        while size < 2 * found:
+            size *= 2
+        mask = uint64(size - 1)
+        seats[:size] = uint64(0)
+        for place in range(found):
+            gram = grams[place] | uint64(1)  # 0 is an empty seat
+            seat = (gram >> uint64(20)) & mask
+            while seats[seat] != 0 and seats[seat] != gram:
+                seat = (seat + uint64(1)) & mask
+            if seats[seat] == 0:
+                seats[seat] = gram
+                out[total] = gram
+                total += 1
+        ends[index] = total
+
+
+@_kernel
+def jaccard(left, right, starts, ends, shingles, out):  # type: ignore[no-untyped-def]
+    """True Jaccard of the shingle sets of text left[i] and right[i]; runs of one left are cheapest."""
+    size = 16
+    seats = np.zeros(size, np.uint64)
+    mask = uint64(size - 1)
+    seated = -1
+    for pair in range(len(left)):
+        one, two = left[pair], right[pair]
+        if one != seated:
+            count = ends[one] - starts[one]
+            size = 16
+            while size < 2 * count:
+                size *= 2
+            if size > len(seats):
+                seats = np.empty(size, np.uint64)
+            seats[:size] = uint64(0)
+            mask = uint64(size - 1)
+            for place in range(starts[one], ends[one]):
+                gram = shingles[place]
+                seat = (gram >> uint64(20)) & mask
+                while seats[seat] != 0:
+                    seat = (seat + uint64(1)) & mask
+                seats[seat] = gram
+            seated = one
+        shared = 0
+        for place in range(starts[two], ends[two]):
+            gram = shingles[place]
+            seat = (gram >> uint64(20)) & mask
+            while seats[seat] != 0 and seats[seat] != gram:
+                seat = (seat + uint64(1)) & mask
+            shared += seats[seat] == gram
+        whole = ends[one] - starts[one] + ends[two] - starts[two] - shared
+        out[pair] = shared / whole if whole else 0.0
+
+
+@_kernel
+def agreement(one, two):  # type: ignore[no-untyped-def]
+    """In how many places two sketches are equal."""
+    same = 0
+    for place in range(len(one)):
+        same += one[place] == two[place]
+    return same
+
+
+@_kernel
+def bucket_pairs(edges, members, sketch, floor, sure, heads):  # type: ignore[no-untyped-def]
+    """Pairs worth verifying in buckets, as (index, index) into `sketch`, uint32 [pairs, 2].
+
+    Bucket i holds members[edges[i]:edges[i + 1]], best first. Every member is compared with the
+    heads of its bucket: those before it that look like none of their own heads. Pairs that agree
+    in `floor` places come out; from `sure` places on the later one is no head itself. A bucket has
+    at most `heads` heads, so the work is linear in its size.
+    """
+    out = np.empty((1024, 2), np.uint32)
+    total = 0
+    chosen = np.empty(heads, np.uint32)
+    for bucket in range(len(edges) - 1):
+        count = 0
+        for place in range(edges[bucket], edges[bucket + 1]):
+            member = members[place]
+            alike = False
+            for head in range(count):
+                same = agreement(sketch[chosen[head]], sketch[member])
+                if same >= floor:
+                    if total == len(out):
+                        wider = np.empty((2 * total, 2), np.uint32)
+                        wider[:total] = out
+                        out = wider
+                    out[total, 0] = chosen[head]
+                    out[total, 1] = member
+                    total += 1
+                    alike = alike or same >= sure
+            if not alike and count < heads:
+                chosen[count] = member
+                count += 1
+    return out[:total]
+
+
+@_kernel
+def hash_strings(data, offsets):  # type: ignore[no-untyped-def]
+    """128 bits per string of an Arrow buffer, uint64 [2, n]."""
+    out = np.empty((2, len(offsets) - 1), np.uint64)
+    for number in range(len(offsets) - 1):
+        one, two = uint64(0x243F6A8885A308D3), uint64(0x13198A2E03707344)
+        for place in range(offsets[number], offsets[number + 1]):
+            byte = uint64(data[place])
+            one = (one ^ byte) * uint64(0x9FB21C651E98DF25)
+            two = _turn(two + byte, 23) * uint64(0xC2B2AE3D27D4EB4F)
+        length = uint64(offsets[number + 1] - offsets[number])
+        out[0, number] = _stir(one + length)
+        out[1, number] = _stir(two ^ one)
+    return out
+
+
+@_kernel
+def days(data, offsets):  # type: ignore[no-untyped-def]
+    """`2020`, `2020-05` or `2020-05-17…` as year * 512 + month * 32 + day; anything else is 0."""
+    out = np.zeros(len(offsets) - 1, np.uint32)
+    for number in range(len(offsets) - 1):
+        start, stop = offsets[number], offsets[number + 1]
+        size = min(stop - start, 10)
+        parts = 0
+        value = uint32(0)
+        for place in range(size):
+            byte = data[start + place]
+            if 48 <= byte <= 57:
+                value = uint32(value * uint32(10) + uint32(byte - 48))
+            elif byte != 45:
+                break
+            if place == 3:
+                out[number] = uint32(value * uint32(512))
+                parts, value = 1, uint32(0)
+            elif place == 6 and parts == 1:
+                out[number] += uint32(min(value, uint32(15)) * uint32(32))
+                parts, value = 2, uint32(0)
+            elif place == 9 and parts == 2:
+                out[number] += min(value, uint32(31))
+    return out
+
+
+@_kernel
+def components(one, two, count):  # type: ignore[no-untyped-def]
+    """The smallest node that each of `count` nodes is joined with by edges (one[i], two[i]), int64."""
+    parent = np.arange(count)
+    for edge in range(len(one)):
+        left, right = one[edge], two[edge]
+        while parent[left] != left:
+            parent[left] = parent[parent[left]]
+            left = parent[left]
+        while parent[right] != right:
+            parent[right] = parent[parent[right]]
+            right = parent[right]
+        if left < right:
+            parent[right] = left
+        else:
+            parent[left] = right
+    for node in range(count):
+        parent[node] = parent[parent[node]]  # parents come first, so theirs are final
+    return parent
+
+
+@_kernel
+def settle(sequence, text_of, group_of, short, edges, near, alike):  # type: ignore[no-untyped-def]
+    """Decides every document in turn, best first: it stays unless something that stays stands for it.
+
+    `sequence` are documents in their total order; `text_of` their distinct text, `group_of` their
+    publication or -1, `short` whether they are an abstract or a title. Text t is verified to be
+    near near[edges[t]:edges[t + 1]] with Jaccard `alike`. Returns why (0 stays, 1 full text,
+    2 publication, 3 exact, 4 near), the document that stands for it (-1) and the Jaccard (nan).
+    """
+    count = len(sequence)
+    why = np.zeros(count, np.uint8)
+    twin = np.full(count, -1, np.int64)
+    similarity = np.full(count, np.nan)
+    of_text = np.full(len(edges) - 1, -1, np.int64)
+    of_group = np.full(count, -1, np.int64)
+    turn = np.empty(count, np.int64)
+    for place in range(count):
+        turn[sequence[place]] = place
+    for place in range(count):
+        document = sequence[place]
+        text, group = text_of[document], group_of[document]
+        if group >= 0 and of_group[group] >= 0:
+            twin[document] = of_group[group]
+            why[document] = 1 if short[document] and not short[of_group[group]] else 2
+            continue
+        if of_text[text] >= 0:
+            twin[document] = of_text[text]
+            similarity[document] = 1.0
+            why[document] = 3
+            continue
+        best = -1
+        for edge in range(edges[text], edges[text + 1]):
+            other = of_text[near[edge]]
+            if other >= 0 and (best < 0 or turn[other] < turn[best]):
+                best = other
+                similarity[document] = alike[edge]
+        if best >= 0:
+            twin[document] = best
+            why[document] = 4
+            continue
+        of_text[text] = document
+        if group >= 0:
+            of_group[group] = document
+    return why, twin, similarity

@@ -1,0 +1,349 @@
+"""One document, once: what stays, which twin is named, and that nothing else matters."""
+
+import hashlib
+import random
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from corpus import ledger, shards
+from corpus.document import Document, Drop
+from corpus.files import BadInput
+from pipelines import dedup
+from pipelines.dedup import Duplicates, Part
+
+SETTINGS = Duplicates(planted=0)
+STEMS, ENDS = ("ba", "ko", "mi", "ru", "te", "sol", "ven", "dax"), ("lin", "gor", "pat", "sem", "vit", "rho", "nax")
+WORDS = [stem + end for stem in STEMS for end in ENDS]
+
+
+def part(folder: Path, name: str, documents: Sequence[Document]) -> Part:
+    """A layer's file and ledger, as the first sift leaves them; documents without text are dropped."""
+    layer, rows = folder / f"{name}.arrow", folder / f"{name}.ledger.arrow"
+    with shards.ShardWriter(layer) as shard, ledger.LedgerWriter(rows, ledger.SIFTED) as writer:
+        for position, document in enumerate(documents):
+            fate: Document | Drop = document
+            if document.meta.get("deleted"):
+                fate = Drop("source.deleted")
+            elif not document.text:
+                fate = Drop("quality.short", "0 < 20 words")
+            writer.add(ledger.sifted(document, name, position, fate))
+            if isinstance(fate, Document):
+                shard.add(fate)
+    key = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return Part(key, layer, rows)
+
+
+def solve(folder: Path, files: dict[str, list[Document]], settings: Duplicates = SETTINGS, run=dedup.in_process):
+    """Verdict rows by (file, position)."""
+    parts = [part(folder, name, documents) for name, documents in files.items()]
+    signatures = []
+    for one in parts:
+        signatures.append(folder / f"{one.key}.signature.arrow")
+        dedup.sign(one.shard, signatures[-1], settings)
+    summary = dedup.resolve(parts, signatures, folder / "verdicts", settings, run)
+    found = {}
+    for one, name in zip(parts, files, strict=True):
+        rows = ledger.read(folder / "verdicts" / f"{one.key}.verdict.arrow").to_pylist()
+        assert len(rows) == len(files[name])
+        found |= {(name, position): row for position, row in enumerate(rows)}
+    assert summary["kept"] == sum(row["status"] == "kept" for row in found.values())
+    return found
+
+
+def fates(found) -> list[str]:
+    return [row["reason"] or "kept" for row in found.values()]
+
+
+def prose(seed: int, count: int) -> list[str]:
+    draw = random.Random(seed)
+    return [draw.choice(WORDS) + str(draw.randrange(40)) for _ in range(count)]
+
+
+def fold(text: str) -> list[str]:
+    """Words by Python's own means, for texts in alphabets with spaces."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return re.findall(r"[^\W_]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+
+
+def shingles(text: str, k: int = 5) -> set[tuple[str, ...]]:
+    words = fold(text)
+    return {tuple(words[place : place + k]) for place in range(max(1, len(words) - k + 1))} if words else set()
+
+
+def true_jaccard(one: str, two: str) -> float:
+    left, right = shingles(one), shingles(two)
+    return len(left & right) / len(left | right) if left | right else 0.0
+
+
+def crowd(seed: int) -> list[Document]:
+    """Texts with copies and near copies of every degree, of several kinds and ages."""
+    draw = random.Random(seed)
+    documents = []
+    for number in range(60):
+        words = prose(1000 * seed + number, draw.choice([3, 8, 30, 80, 200]))
+        for copy in range(draw.choice([1, 1, 2, 4])):
+            edited = list(words)
+            for _ in range(draw.choice([0, 0, 1, 2, 5]) * len(words) // 60):
+                edited[draw.randrange(len(edited))] = draw.choice(WORDS)
+            text = draw.choice([" ", "  ", ", "]).join(edited)
+            documents.append(
+                Document(
+                    f"web:{number}-{copy}",
+                    "web",
+                    text.upper() if draw.random() < 0.2 else text,
+                    created=draw.choice([None, "2019", "2020-05", "2020-05-17"]),
+                    meta={"kind": draw.choice(["web", "note", "guideline"])},
+                )
+            )
+    draw.shuffle(documents)
+    return documents
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_goes_is_alike_its_twin_and_who_stays_is_alike_nobody(tmp_path: Path, seed: int) -> None:
+    documents = crowd(seed)
+    found = solve(tmp_path, {"a": documents[::2], "b": documents[1::2]})
+    by_id = {}
+    for (name, position), row in found.items():
+        document = (documents[::2] if name == "a" else documents[1::2])[position]
+        by_id[document.id] = (document, row)
+    stay = [document for document, row in by_id.values() if row["status"] == "kept"]
+    kinds = list(SETTINGS.kinds)
+    for document, row in by_id.values():
+        if row["status"] == "kept":
+            continue
+        twin, fate = by_id[row["twin"]]
+        assert fate["status"] == "kept"
+        similarity = true_jaccard(document.text, twin.text)
+        assert row["similarity"] == pytest.approx(similarity) and similarity >= SETTINGS.threshold
+        assert (row["reason"] == "duplicate.exact") == (fold(document.text) == fold(twin.text))
+        assert kinds.index(twin.meta["kind"]) <= kinds.index(document.meta["kind"])
+    for place, one in enumerate(stay):
+        for two in stay[place + 1 :]:
+            assert true_jaccard(one.text, two.text) < SETTINGS.threshold, (one.id, two.id)
+
+
+def test_verdicts_do_not_depend_on_order_memory_or_cuts(tmp_path: Path) -> None:
+    documents = crowd(7)
+    files = {"a": documents[:50], "b": documents[50:90], "c": documents[90:]}
+    digests = set()
+    for number, names in enumerate(["abc", "cab"]):
+        for memory in (2 << 30, 1):
+            folder = tmp_path / f"{number}-{memory}"
+            folder.mkdir()
+            solve(folder, {name: files[name] for name in names}, replace(SETTINGS, memory=memory), shuffled)
+            whole = b"".join(path.read_bytes() for path in sorted((folder / "verdicts").glob("*")))
+            digests.add(hashlib.sha256(whole).hexdigest())
+    assert len(digests) == 1
+
+
+def shuffled(function, jobs, label):
+    """Runs jobs out of order, as workers do."""
+    order = list(range(len(jobs)))
+    random.Random(label).shuffle(order)
+    results = {place: function(*jobs[place]) for place in order}
+    return [results[place] for place in range(len(jobs))]
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_run_that_dies_in_any_phase_goes_on(tmp_path: Path) -> None:
+    documents = crowd(3)
+    files = {"a": documents[:70], "b": documents[70:]}
+    (tmp_path / "whole").mkdir()
+    labels = []
+
+    def listing(function, jobs, label):
+        labels.append(label)
+        return dedup.in_process(function, jobs, label)
+
+    solve(tmp_path / "whole", files, run=listing)
+    (tmp_path / "broken").mkdir()
+    for phase in dict.fromkeys(labels):
+
+        def dying(function, jobs, label, phase=phase):
+            if label == phase:
+                dedup.in_process(function, jobs[: len(jobs) // 2], label)
+                raise Killed
+            return dedup.in_process(function, jobs, label)
+
+        with pytest.raises(Killed):
+            solve(tmp_path / "broken", files, run=dying)
+    solve(tmp_path / "broken", files)
+    for path in sorted((tmp_path / "whole" / "verdicts").glob("*")):
+        assert path.read_bytes() == (tmp_path / "broken" / "verdicts" / path.name).read_bytes()
+    assert not (tmp_path / "broken" / "verdicts" / "work").exists()
+
+
+def article(number: int, revision: list[int] | None = None, seed: int | None = None, **meta) -> Document:
+    text = " ".join(prose(number if seed is None else seed, 40))
+    held = {"kind": "abstract", "pmid": number, **meta}
+    if revision:
+        held["revision"] = revision
+    return Document(f"pubmed:{number}", "pubmed", "" if meta.get("deleted") else text, meta=held)
+
+
+def test_of_one_id_the_largest_revision_stands(tmp_path: Path) -> None:
+    found = solve(
+        tmp_path,
+        {
+            "a": [article(1, [1, 20, 5]), article(2, [1, 20, 6]), article(3, [1, 20, 7]), article(4), article(5, [2])],
+            "b": [article(1, [1, 21], seed=91), article(2, [1, 21, 0], deleted=True), article(4), article(5, [1, 9])],
+        },
+    )
+    assert fates(found) == [
+        *("identity.superseded", "identity.deleted", "kept", "kept", "kept"),
+        *("kept", "source.deleted", "identity.repeated", "identity.superseded"),
+    ]
+
+
+def test_a_newer_revision_that_was_dropped_still_stands(tmp_path: Path) -> None:
+    empty = replace(article(1, [2]), text="")
+    found = solve(tmp_path, {"a": [article(1, [1]), empty]})
+    assert fates(found) == ["identity.superseded", "quality.short"]
+    assert found["a", 1]["detail"] == "0 < 20 words"
+
+
+def full(number: int, seed: int, created: str | None = None, **meta) -> Document:
+    text = " ".join(prose(seed, 300))
+    return Document(f"pmc:PMC{number}", "pmc", text, created=created, meta={"kind": "fulltext", **meta})
+
+
+def test_an_abstract_goes_only_when_its_full_text_stays(tmp_path: Path) -> None:
+    found = solve(
+        tmp_path,
+        {
+            "pmc": [
+                full(1, 501, pmcid="PMC1", pmid=1),
+                full(2, 502, pmcid="PMC2", doi="10.1/X"),  # a copy of PMC3, and the older one
+                full(3, 502, created="2020", pmcid="PMC3"),
+                replace(full(4, 504, pmcid="PMC4", pmid=4), text=""),
+            ],
+            "pubmed": [article(1), article(2, doi="10.1/x"), article(4), article(5, pmcid="PMC5")],
+        },
+    )
+    assert fates(found) == [
+        *("kept", "duplicate.exact", "kept", "quality.short"),
+        *("identity.fulltext", "kept", "kept", "kept"),
+    ]
+    assert found["pubmed", 0]["twin"] == "pmc:PMC1" and found["pubmed", 0]["similarity"] is None
+
+
+def test_a_retraction_anywhere_withdraws_the_publication(tmp_path: Path) -> None:
+    gone = replace(article(1, retracted="retracted publication", doi="10.1/a"), text="")
+    found = solve(tmp_path, {"pmc": [full(1, 501, pmcid="PMC1", doi="10.1/a")], "pubmed": [gone, article(2)]})
+    assert fates(found) == ["identity.retracted", "quality.short", "kept"]
+    assert found["pmc", 0]["detail"] == "pubmed:1 is retracted"
+
+
+def test_a_name_that_two_publications_bear_joins_none(tmp_path: Path) -> None:
+    found = solve(
+        tmp_path,
+        {
+            "pmc": [full(1, 501, pmcid="PMC1", doi="10.1/issue"), full(7, 507, pmcid="PMC7", pmid=7, doi="10.1/7")],
+            "pubmed": [
+                article(1, doi="10.1/issue"),
+                article(2, doi="10.1/issue"),
+                article(3, pmcid="PMC9", doi="10.1/b"),
+                article(4, pmcid="PMC9"),
+                article(7, doi="10.1/7"),
+            ],
+        },
+    )
+    assert fates(found) == ["kept"] * 6 + ["identity.fulltext"]
+
+
+def test_short_texts_are_duplicates_of_their_like_only(tmp_path: Path) -> None:
+    texts = [
+        *("No acute disease.", "no acute disease", "No acute fracture.", "Normal.", "normal", "Abnormal."),
+        *("***", "---", "No acute disease. No change. Stable."),
+    ]
+    found = solve(tmp_path, {"a": [Document(f"n:{place}", "n", text) for place, text in enumerate(texts)]})
+    assert [place for (_, place), row in found.items() if row["status"] == "dropped"] == [1, 4]
+
+
+def test_forms_that_share_a_template_stay(tmp_path: Path) -> None:
+    head = "EXAMINATION: CHEST (PA AND LAT) INDICATION: {} COMPARISON: None. TECHNIQUE: Chest PA and lateral FINDINGS: "
+    forms = [
+        head.format(" ".join(prose(1000 + n, 6))) + " ".join(prose(2000 + n, 30)) + " IMPRESSION: no pneumothorax."
+        for n in range(200)
+    ]
+    found = solve(tmp_path, {"a": [Document(f"n:{n}", "n", text) for n, text in enumerate(forms)]})
+    assert fates(found) == ["kept"] * 200
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("Zoë’s ﬁrst café—naïve, Ångström 10²", "zoe s FIRST CAFE naive angstrom 102"),
+        ("stra\u00adße\u00a0und co\u200dop", "STRASSE und coop"),
+        ("Ελλάδα µm Москва", "ΕΛΛΆΔΑ μm МОСКВА"),
+        ("a-b_c(d)e", "A B C D E"),
+        ("한국어 문장", "한국어, 문장"),
+    ],
+)
+def test_case_accents_and_signs_do_not_make_another_text(tmp_path: Path, one: str, two: str) -> None:
+    found = solve(tmp_path, {"a": [Document("n:1", "n", one), Document("n:2", "n", two)]})
+    assert fates(found) == ["kept", "duplicate.exact"]
+
+
+def test_scripts_without_spaces_have_a_word_per_letter(tmp_path: Path) -> None:
+    text = "患者无明显不适食欲睡眠良好大小便正常体重无明显变化今日复查血常规结果提示白细胞计数正常"
+    found = solve(tmp_path, {"a": [Document("n:1", "n", text), Document("n:2", "n", text[:-1])]})
+    assert found["a", 1]["reason"] == "duplicate.near"
+
+
+def words_of(text: str) -> int:
+    from pipelines import minhash
+
+    data = np.frombuffer(text.encode(), np.uint8)
+    out = np.empty(len(data) // 2 + 2, np.uint64)
+    return minhash.words_of(data, 0, len(data), *minhash.tables(), out)
+
+
+def test_no_text_makes_more_words_than_there_is_room_for() -> None:
+    for text in ("", "a", "a b c d", "中" * 50, "a中" * 50, "㎏ ½ ㏂ " * 9, "ﷺ" * 9, "\U0001f600a" * 9, "x" * 99):
+        assert words_of(text) <= len(text.encode()) // 2 + 2
+    assert words_of("\U00020000\U00020001 \U0001f600 a") == 3
+
+
+def test_optimal_bands_are_those_of_datasketch() -> None:
+    lsh = pytest.importorskip("datasketch.lsh", reason="datasketch is only the reference here")
+    for threshold, permutations in ((0.5, 128), (0.7, 128), (0.8, 128), (0.9, 64)):
+        assert dedup.optimal(threshold, permutations) == lsh._optimal_param(threshold, permutations, 0.5, 0.5)
+    assert Duplicates(bands=None).banding == (14, 9)
+
+
+def test_settings_say_what_is_wrong_with_them() -> None:
+    with pytest.raises(ValueError, match="above 0 and up to 1"):
+        Duplicates(threshold=70)
+    with pytest.raises(ValueError, match="need 512 permutations"):
+        Duplicates(bands=64, rows=8)
+    with pytest.raises(ValueError, match="abstract, title at the end"):
+        Duplicates(kinds=("abstract", "fulltext", "title"))
+    assert "memory" not in repr(Duplicates())
+
+
+def test_a_signature_by_another_recipe_is_refused(tmp_path: Path) -> None:
+    one = part(tmp_path, "a", [article(1)])
+    dedup.sign(one.shard, tmp_path / "s.arrow", Duplicates(shingle=3))
+    with pytest.raises(BadInput, match=r"s\.arrow.*shingle=3.*delete it and build again"):
+        dedup.resolve([one], [tmp_path / "s.arrow"], tmp_path / "v", SETTINGS)
+
+
+def test_an_empty_corpus_is_resolved(tmp_path: Path) -> None:
+    assert solve(tmp_path, {"a": [], "b": []}) == {}
+    assert dedup.resolve([], [], tmp_path / "none", SETTINGS)["documents"] == 0
+    assert (
+        pa.ipc.open_file(pa.memory_map(str(next((tmp_path / "verdicts").glob("*.verdict.arrow"))))).num_record_batches
+        == 0
+    )
