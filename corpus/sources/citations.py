@@ -19,8 +19,11 @@ _LEAD = re.compile(
     r"de|van|von|der|den|del|della|di|da|la|le|dos|ter|ten|chapter|p{1,2}\.?|vol\.?|table)\b\.?",
     re.I,
 )
-_NAMES = re.compile(r"(?:[^\W\d_][\w'’.\-]*|\d{4}[a-z]?|\d+)(?:[\s,&:–—\-./]+|$)")
-_NUMBERS = re.compile(r"[\s,;:.\d–—‒−\-&/*†‡§¶#]*(?:(?:and|to)[\s\d,–\-]*)?")
+_NAMES = re.compile(r"(?:[^\W\d_][\w'’.\-‐‑]*|\d{4}[a-z]?|\d+)(?:[\s,&:–—\-./]+|$)")
+_NUMBERS = re.compile(r"[\s,;:.\d¹²³⁰⁴-⁹⁻–—‒−\-&/*†‡§¶#]*(?:(?:and|to)[\s\d,–\-]*)?")
+_NEXT = re.compile(r"\s*(.?)", re.S)
+# what a citation at the end of a clause leaves: "as described in", "and"
+_HANGING = re.compile(r"(?:\s+(?:in|by|from|of|see|and|or|also|with|to|than|e\.g\.,?|cf\.?|ref\.?|refs\.?)|\s*,)*\s*$")
 _REF = re.compile(r"(?:\b[Rr]ef(?:erence)?s?\.?\s*|\b[Nn]os?\.\s*)?\x00")
 
 
@@ -48,7 +51,7 @@ def _idle(segment: str) -> bool:
         return True
     rest = _LEAD.sub(" ", rest).strip(" ,;:.–—-&/")
     # what is left must be names: capitalised words; a lower-case word is the sentence's own
-    return all(word[:1].isupper() or not word[:1].isalpha() for word in re.findall(r"[\w'’.\-]+", rest)) and bool(
+    return all(word[:1].isupper() or not word[:1].isalpha() for word in re.findall(r"[\w'’.\-‐‑]+", rest)) and bool(
         re.fullmatch(rf"(?:{_NAMES.pattern})*", rest)
     )
 
@@ -73,22 +76,29 @@ def _group(found: re.Match[str]) -> str:
 
 
 def _remove(text: str) -> str:
-    out, last = [], 0
+    """Takes the marks out, and the spaces, commas and prepositions that they leave hanging."""
+    out, last = "", 0
     for found in _REF.finditer(text):
-        before, after = text[last : found.start()], text[found.end() :]
-        following = after.lstrip()[:1]
-        if following in ".,;:!?)]" or not following:
-            before = before.rstrip()
-            if following in ".)]" and before.endswith((",", ";")):
-                before = before[:-1].rstrip()
-        elif before and not before[-1].isspace() and before[-1] not in "([/–-" and after[:1].isalnum():
-            before += " "
-        out.append(before)
+        out += text[last : found.start()]
         last = found.end()
-        if (following in tuple(".,;:!?)]") and following) or (not before.strip() and not "".join(out).strip()):
-            last += len(after) - len(after.lstrip())
-    out.append(text[last:])
-    return "".join(out)
+        after = _NEXT.match(text, last)
+        assert after is not None
+        following = after.group(1)
+        if not following or following in ".,;:!?)]":
+            out = _HANGING.sub("", out)
+            if following in ".)];," and out.endswith((",", ";")):
+                out = out[:-1].rstrip()
+            last = after.start(1)
+            if following == "." and (out.endswith(".") or not out):
+                last += 1
+            elif following == "." and text[last + 1 : last + 2].isupper():
+                out += ". "
+                last += 1
+        elif out and not out[-1].isspace() and out[-1] not in "([/–-" and text[last : last + 1].isalnum():
+            out += " "
+        if not out:
+            last = after.start(1)
+    return out + text[last:]
 
 
 def uncite(text: str) -> str:

@@ -2,7 +2,8 @@
 
 A publisher gives one formula in up to three forms (picture, TeX, MathML). A simple MathML formula
 becomes a line of text (p < 0.05, x², a/b); else TeX stays TeX between dollar signs, without the
-document that wraps it; MathML alone is always written as a line.
+document that wraps it; MathML alone is always written as a line. A picture alone is `[formula]`
+within a sentence, so that the sentence still stands, and nothing elsewhere.
 """
 
 import re
@@ -10,6 +11,9 @@ import re
 from lxml import etree
 
 from corpus.sources.markup import LOCAL, subscript, superscript, tidy
+
+# stands in a sentence for a formula of which the publisher gives a picture alone
+PICTURED = "[formula]"
 
 _DOCUMENT = re.compile(r"\\begin\s*\{document\}(.*?)\\end\s*\{document\}", re.S)
 _SPACED = set("=<>≤≥≈≃≅∼~≠≡±∓×⋅·∝→←↔⇒⇔∈∉⊂⊆∪∩∧∨≪≫⩽⩾") | {"+", "−", ":=", "<=", ">=", "≔"}
@@ -142,10 +146,16 @@ class _Line:
             return self.multiscripts(element)
         if name == "mfenced":
             opened, closed = str(element.get("open", "(")), str(element.get("close", ")"))
-            return opened + ", ".join(self.write(part).strip() for part in parts) + closed
+            if len(parts) == 1:
+                return opened + self.write(parts[0]).strip() + closed
+            between = str(element.get("separators", ",")).replace(" ", "")
+            if not between:
+                return opened + self.row(parts).strip() + closed
+            return opened + f"{between[0]} ".join(self.write(part).strip() for part in parts) + closed
         if name == "mtable":
             self.simple = False
-            return "; ".join(filter(None, (self.write(part).strip() for part in parts)))
+            rows = [row for row in (self.write(part).strip() for part in parts) if row]
+            return " ".join(row if row[-1] in ",;." else f"{row};" for row in rows).removesuffix(";")
         if name == "mtr":
             return self.cells(parts)
         if parts:

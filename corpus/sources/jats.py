@@ -20,17 +20,17 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from corpus.sources.asides import aside, rank_of_abstract
 from corpus.sources.citations import CITED, CLOSE, OPEN, uncite
-from corpus.sources.formulas import formula
+from corpus.sources.formulas import PICTURED, formula
 from corpus.sources.markup import LANG, LOCAL, subscript, superscript, tidy
 
 _SILENT = {
     *("fn", "fn-group", "object-id", "alt-text", "long-desc", "permissions", "attrib", "graphic", "inline-graphic"),
     *("media", "supplementary-material", "index-term", "index-term-range-end", "related-article", "related-object"),
     *("mixed-citation", "element-citation", "nlm-citation", "citation", "citation-alternatives", "ref", "ref-list"),
-    *("contrib-group", "aff", "author-notes", "processing-meta", "label", "sec-meta", "kwd-group", "copyright-statement"),
-    *("private-char", "glyph-data", "annotation", "table-wrap-foot", "ack", "bio", "x", "sub-article", "response"),
-    *("notes", "glossary", "object-id", "event", "history", "fixed-case-marker", "count", "journal-id", "issue-id"),
+    *("contrib-group", "aff", "author-notes", "processing-meta", "label", "sec-meta", "kwd-group", "ack", "bio", "x"),
+    *("private-char", "glyph-data", "annotation", "table-wrap-foot", "sub-article", "response", "notes", "glossary"),
 }  # fmt: skip
 _FLOATS = {"fig", "fig-group", "table-wrap", "table-wrap-group", "boxed-text", "chem-struct-wrap", "media"}
 _BLOCKS = {
@@ -39,59 +39,17 @@ _BLOCKS = {
 }  # fmt: skip
 _KEPT_ALWAYS = _FLOATS | _BLOCKS | {"disp-formula"}
 
-# `xref` whose text is part of the sentence; all others are markers
-_POINTERS = {"fig", "table", "sec", "app", "disp-formula", "supplementary-material", "boxed-text", "list", "statement"}
+# `xref` whose text is a mark of its own; of all others (figures, tables, sections) it is part of the sentence
+_MARKERS = {"fn", "table-fn", "aff", "corresp", "author-notes", "contrib"}
+_REFERENCES = {"ref", "element-citation", "mixed-citation", "citation", "nlm-citation"}
 _CITING = {"bibr", "ref", "citation"}
 
-_REPEATS = {"graphical", "teaser", "toc", "short", "toc-graphic", "video", "precis", "editor", "object", "ascii", "key"}
-_MAIN = {"", "abstract", "primary", "main", "normal", "structured", "section", "background", "summary-abstract"}
-
-_ASIDE = re.compile(
-    r"(?:list of )?abbreviations?(?: (?:used|list))?(?: in this (?:paper|article))?|"
-    r"(?:author|authors|author’s|author's|authors’|authors'|individual|authorship)[’' ]*s? "
-    r"(?:contributions?(?: statement)?|information|disclosures?.*|details|note|roles|contribution and .*|affiliations?|"
-    r"statement)|contributions?|contributors?(?:hip)?(?: statement)?|"
-    r"(?:declarations? of |disclosure of |potential |statement of |financial )*(?:competing|conflicts?|conflicting|declaring|"
-    r"duality|financial)(?: of)? (?:financial )?(?:interests?|disclosures?)(?: (?:statement|disclosure|declaration)s?)?|"
-    r"(?:declarations? of )?interests?(?: statement)?|competing interests? statement|disclosures?(?: statements?)?|"
-    r"conflicts?|declarations?|transparency declarations?|financial & competing interests disclosure|"
-    r"(?:source of |sources of |study )?(?:funding|financial support|financial disclosures?|grant support|sponsorship)"
-    r"(?: (?:sources?|statement|information|sources and disclosure|and sponsorship|disclosures?|and disclosures?|program|"
-    r"/support|support))*|role of (?:the )?(?:funding sources?|funders?|sponsors?)|financial support and sponsorship|"
-    r"(?:electronic )?supplement(?:ary|al|aly|ing)?(?: (?:online ))?(?: (?:materials?|information|data|files?|figures?|tables?|"
-    r"content|methods|text|videos?|digital content|legends?|material legends?).*)?|supporting (?:information|materials?|"
-    r"data).*|additional (?:files?|information|materials?|data files?|data|supporting information|data file)"
-    r"(?: and declarations)?|web extra(?: material)?|appendix [a-z0-9]*\.? ?supplementary (?:data|materials?)|"
-    r"(?:availability(?: statement)?|accessibility|open data)(?: (?:of|and requirements?|and) .*)?|"
-    r"(?:data|code|software|materials?|resource|data and materials?|data and code|code and data|data, code.*|data/code)"
-    r"(?: sets?)? (?:and .* )?(?:availability|accessibility|sharing|deposition|access|archiving)(?: statements?)?(?: .*)?|"
-    r"accession (?:numbers?|codes?)|data deposition|(?:consent|agreement) (?:for|to) publi(?:cation|sh)|"
-    r"patient consent(?: for publication)?|(?:declaration of )?patient consent(?: form)?|"
-    r"(?:ethics?|ethical)(?: (?:approval|statement|approvals|considerations? and consent|policy))?(?:s?)(?: (?:and|&|/) .*)?|"
-    r"(?:compliance with )?ethical standards?|ethics approval.*|institutional review board statement|"
-    r"informed consent(?: statement)?|(?:statement of )?human and animal rights.*|publishers?[’']?s? note|"
-    r"publisher[’'`]s? ?note|peer review(?:er)?s?(?: (?:information|file|history|reports?))?|reviewers?|editorial note|"
-    r"provenance and peer review|pre-?publication history|acknowledge?ments?.*|thanks|references?|literature cited|"
-    r"bibliography|further reading|notes?|footnotes?|endnotes|keywords?|key words|article info(?:rmation)?|history|"
-    r"reporting summary|life sciences reporting summary|extended data|rights and permissions|about this article|copyright|"
-    r"associated data|linked articles?|disclaimer|dedication|citation|how to cite.*|orcid(?: .*)?|third.party .*|"
-    r"significance statement|author summary disclosure|electronic supplementary materials?|figures and tables|"
-    r"(?:credit )?author(?:ship)? (?:contribution )?(?:statement|credit)|guarantor|registration number|provenance|"
-    r"(?:change|version) history|open peer review.*|other information",
-    re.I,
-)
-_ASIDE_TYPES = {
-    *("supplementary-material", "supplementary material", "data-availability", "coi-statement", "funding-information"),
-    *("author-contributions", "author-contribution", "ethics-statement", "additional-information", "funding", "ack"),
-    *("conflict", "code-availability", "display-objects", "datasets", "associated-data", "author-note", "citation"),
-    *("competing-interests", "contributors", "financial-disclosure", "financial disclosure", "data-deposition"),
-}  # fmt: skip
 _CITATION_TEXT = re.compile(r"[\W\d_]*(?:(?:and|to|refs?|y|e)\b[\W\d_]*)*")
 
 
 @dataclass(slots=True)
 class Text:
-    """What an article says: its title, its abstracts and body as paragraphs, and how many words of prose the body has."""
+    """What an article says: title, paragraphs of abstracts and body, and how many words of prose the body has."""
 
     title: str = ""
     abstract: list[str] = field(default_factory=list)
@@ -165,7 +123,8 @@ class _Reader:
     # -- abstracts
 
     def abstracts(self, meta: etree._Element) -> list[str]:
-        main, others = [], []
+        main: list[etree._Element] = []
+        others: list[etree._Element] = []
         language = (self.article.get(LANG) or "").lower()[:2]
         for element in meta:
             if LOCAL[element.tag] != "abstract":
@@ -173,11 +132,9 @@ class _Reader:
             own = (element.get(LANG) or language).lower()[:2]
             if language and own != language:
                 continue
-            kind = (element.get("abstract-type") or "").strip().lower()
-            if kind in _MAIN:
-                main.append(element)
-            elif not any(kind.startswith(name) for name in _REPEATS) and kind != "web-summary":
-                others.append(element)
+            rank = rank_of_abstract(element.get("abstract-type"))
+            if rank is not None:
+                (others if rank else main).append(element)
         out: list[str] = []
         for element in [*main, *others]:
             paragraphs = self.abstract(element)
@@ -198,6 +155,8 @@ class _Reader:
                 inner = self.abstract(part)
                 title = child(part, "title")
                 heading = self.inline(title).rstrip(" :.") if title is not None else ""
+                if "supplement" in heading.lower():
+                    continue  # "the online version contains supplementary material"
                 if inner and heading:
                     inner[0] = f"{heading}: {inner[0]}"
                 out += inner
@@ -244,8 +203,8 @@ class _Reader:
             loose.clear()
 
     def say(self, text: str, out: list[str]) -> None:
-        text = tidy(uncite(text))
-        if re.search(r"\w", text):
+        text = _line(text)
+        if re.search(r"\w", text) and text != PICTURED:
             self.words += text.count(" ") + 1
             out.append(text)
 
@@ -276,7 +235,7 @@ class _Reader:
         elif name == "disp-formula":
             written = self.formula(element, True)
             if written:
-                out.append(tidy(uncite(written)))
+                out.append(_line(written))
         elif name == "disp-formula-group":
             self.blocks(element, level, out)
         elif name in ("preformat", "code"):
@@ -323,10 +282,8 @@ class _Reader:
             label = child(element, "label")
             heading = self.inline(label) if label is not None else ""
         heading = heading.rstrip(" :.")
-        bare = re.sub(r"^(?:[\divxIVX]+\.?)+\s+|^[A-Z]\.\s+", "", heading)
-        kind = (element.get("sec-type") or "").strip().lower()
         top = back or level == 2 or LOCAL[element.getparent().tag] in ("back", "app-group")
-        if (top or bare.lower() not in _METHODS) and _ASIDE.fullmatch(bare) or kind in _ASIDE_TYPES:
+        if aside(heading, element.get("sec-type") or "", top):
             return
         inner: list[str] = []
         self.blocks(element, min(level + 1, 6), inner)
@@ -433,12 +390,12 @@ class _Reader:
 
     def inline(self, element: etree._Element) -> str:
         """Mixed content as one line."""
-        return tidy(uncite(self.raw(element, [], "")))
+        return _line(self.raw(element, [], ""))
 
     def raw(self, element: etree._Element, floats: list[str], before: str) -> str:
         pieces: list[str] = [before] if before else []
         held: list[list[str]] = []
-        if not self.special(element, pieces, held, floats):
+        if LOCAL[element.tag] in _NAMED or not self.special(element, pieces, held, floats):
             self.collect(element, pieces, held, floats)
         text = "".join(pieces[1:] if before else pieces)
         for block in held:
@@ -450,9 +407,7 @@ class _Reader:
             out.append(element.text)
         for part in element:
             name = LOCAL[part.tag]
-            if name in _PLAIN:
-                self.collect(part, out, held, floats)
-            elif name and not self.special(part, out, held, floats):
+            if name in _PLAIN or (name and not self.special(part, out, held, floats)):
                 self.collect(part, out, held, floats)
             elif not name and isinstance(part, etree._Entity):
                 out.append(part.text)
@@ -475,9 +430,8 @@ class _Reader:
             else:
                 out.append((superscript if name == "sup" else subscript)(tidy(text), _last(out)))
         elif name in ("inline-formula", "disp-formula", "math", "tex-math", "alternatives", "mml:math"):
-            written = self.formula(part, name == "disp-formula")
-            # a formula is a word of its own, unless punctuation touches it
-            out.append(f" {written} " if name == "disp-formula" and written else written)
+            written = self.formula(part, name == "disp-formula") or (PICTURED if name != "alternatives" else "")
+            out.append(f" {written} " if name == "disp-formula" else written)
         elif name in _FLOATS:
             self.block(part, 3, floats)
             out.append(" ")
@@ -492,8 +446,8 @@ class _Reader:
         elif name == "break":
             out.append(" ")
         elif name in _SILENT:
-            if name in ("fn", "label") and LOCAL[part.getparent().tag] == "sup":
-                out.append(CITED)
+            # a picture in a line leaves like a citation: with the brackets around it
+            out.append(CITED if name in ("inline-graphic", "fn") else "")
         else:
             return False
         return True
@@ -504,12 +458,15 @@ class _Reader:
         self.collect(part, inner, held, floats)
         text = "".join(inner)
         if kind in _CITING or (not kind and self.cites(part.get("rid") or "")):
-            named = re.search(r"[^\W\d_]{2}", text) or re.fullmatch(r"\W*(?:1[89]|20)\d\d[a-z]?\W*", text)
-            out.append(f"{OPEN}{text}{CLOSE}" if named and CITED not in text and OPEN not in text else CITED)
-        elif kind in ("fn", "table-fn", "aff", "corresp", "author-notes", "contrib"):
-            out.append(CITED)
+            named = sum(map(str.isalpha, text)) > 1 or re.fullmatch(r"\W*(?:1[89]|20)\d\d[a-z]?\W*", text)
+            mark = f"{OPEN}{text}{CLOSE}" if named and CITED not in text and OPEN not in text else CITED
+            # a bracket that the citation opens and the sentence closes is the sentence's
+            opened, closed = _unpaired(text)
+            out.append(
+                opened + (mark.replace(opened, "", 1) if opened else mark).replace(closed or "\x05", "") + closed
+            )
         else:
-            out.append(text)
+            out.append(CITED if kind in _MARKERS else text)
 
     def cites(self, target: str) -> bool:
         """Whether an id belongs to a reference."""
@@ -534,8 +491,23 @@ class _Reader:
         return written
 
 
+def _line(text: str) -> str:
+    """One line without citations, and without the spaces that indented markup leaves in brackets and before stops."""
+    return _LOOSE.sub(r"\1\2", tidy(uncite(text)))
+
+
+_LOOSE = re.compile(r"([(\[]) +| +([.,;)\]](?= |$))")
+
+
 def _last(pieces: list[str]) -> str:
     return next((piece[-1] for piece in reversed(pieces) if piece), "")
+
+
+def _unpaired(text: str) -> tuple[str, str]:
+    """The bracket at the start that `text` does not close, and the one at its end that it did not open."""
+    opened, closed = len(re.findall(r"[(\[]", text)), len(re.findall(r"[)\]]", text))
+    first, last = text.lstrip()[:1], text.rstrip()[-1:]
+    return (first if first in "([" and opened > closed else ""), (last if last in ")]" and closed > opened else "")
 
 
 def _stopped(text: str) -> str:
@@ -551,6 +523,8 @@ _METHODS = {
     "materials",
     "data availability",
 }
+# asked for by name, a label is its text; within a line it is not part of the sentence
+_NAMED = {"label", "title"}
 _CONTAINERS = {"alternatives", "answer-set", "taxon-treatment", "question-wrap-group", "floats-group"}
 _PLAIN = {
     *("italic", "bold", "underline", "sc", "monospace", "named-content", "styled-content", "ext-link", "uri", "email"),

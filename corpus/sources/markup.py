@@ -84,7 +84,7 @@ def _bind(data: bytes) -> bytes:
     missing = [
         f' xmlns:{prefix}="{uri}"'.encode()
         for prefix, uri in NAMESPACES.items()
-        if f"xmlns:{prefix}=".encode() not in data and f"{prefix}:".encode() in data
+        if f"xmlns:{prefix}=".encode() not in found.group(2)
     ]
     return data[: found.end(1)] + b"".join(missing) + data[found.end(1) :]
 

@@ -312,7 +312,7 @@ def facts(article: etree._Element, known: Mapping[str, Any]) -> tuple[dict[str, 
     if about is not None:
         version = _ids(about, meta, version)
         custom = _custom(about)
-    for key, prefix in (("pmid", ""), ("doi", ""), ("pmcid", "")):
+    for key in ("pmid", "doi", "pmcid"):
         if known.get(key) and key not in meta:
             meta[key] = str(known[key])
     journal = child(front, "journal-meta", "journal-title-group", "journal-title")
