@@ -41,8 +41,8 @@ def hex_digest(path: Path, kind: str) -> str:
         return hashlib.file_digest(file, kind).hexdigest()
 
 
-def apache_index(title: str, entries: list[tuple[str, int]]) -> str:
-    """A folder's listing as Apache writes it: names and sizes in bytes."""
+def apache_index(title: str, entries: list[tuple[str, int, str]]) -> str:
+    """A folder's listing as Apache writes it: names, sizes in bytes, dates."""
 
     def shown(size: int) -> str:
         for unit, factor in (("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)):
@@ -51,8 +51,8 @@ def apache_index(title: str, entries: list[tuple[str, int]]) -> str:
         return str(size)
 
     rows = "\n".join(
-        f'<a href="{name}">{name}</a>{" " * max(1, 40 - len(name))}2026-01-30 12:00  {shown(size):>5}  '
-        for name, size in entries
+        f'<a href="{name}">{name}</a>{" " * max(1, 40 - len(name))}{date} 12:00  {shown(size):>5}  '
+        for name, size, date in entries
     )
     return (
         '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">\n<html>\n <head>\n'

@@ -83,13 +83,14 @@ def write(folder: Path, size: int, seed: int) -> dict[str, Any]:
                     _update(file, plan, index, seed)
                 out.write("</PubmedArticleSet>\n")
             truth["files"][file.name] = file.position
+            date = "2026-01-30" if tree == "baseline" else f"2026-02-{1 + index % 28:02d}"
             sidecar = f"MD5({name})= {hex_digest(path, 'md5')}\n"
             save(path.with_name(name + ".md5"), sidecar)
-            entries += [(name, path.stat().st_size), (name + ".md5", len(sidecar))]
+            entries += [(name, path.stat().st_size, date), (name + ".md5", len(sidecar), date)]
             if tree == "updatefiles":
                 stats = name.replace(".xml.gz", "_stats.html")
                 save(folder / tree / stats, "<html><body>Statistics of this update</body></html>\n")
-                entries.append((stats, 53))
+                entries.append((stats, 53, date))
         readme = (
             "Invented for tests; laid out as the National Library of Medicine lays out PubMed.\n\n"
             f"The complete baseline consists of files pubmed26n0001.xml through pubmed26n"
@@ -97,7 +98,7 @@ def write(folder: Path, size: int, seed: int) -> dict[str, Any]:
         )
         if tree == "baseline":
             save(folder / tree / "README.txt", readme)
-            entries.append(("README.txt", len(readme)))
+            entries.append(("README.txt", len(readme), "2026-01-30"))
         save(folder / tree / "index.html", apache_index(f"/pubmed/{tree}", entries))
     truth["records"] = sum(truth["files"].values())
     return truth
