@@ -18,8 +18,8 @@ def span(seconds: float) -> str:
 
 
 def amount(count: float, unit: str = "") -> str:
-    """A count with a thousand's letter: 950, 12.3k, 4.50M, 1.20B."""
-    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+    """A count with a thousand's letter: 950, 12.3k, 4.5M, 1.2B; bytes (unit B) count in G."""
+    for size, letter in ((1e12, "T"), (1e9, "G" if unit == "B" else "B"), (1e6, "M"), (1e3, "k")):
         if abs(count) >= size:
             return f"{count / size:.3g}{letter}{unit}"
     return f"{count:.0f}{unit}"

@@ -1,0 +1,198 @@
+"""The whole path on the miniature world: what README promises of a build, promise by promise."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from corpus import ledger, manifest, shards
+from pipelines import build as command
+from pipelines import verify, why
+
+ROOT = Path(__file__).parent.parent
+MIX = ("--mix", "15:1:4")
+
+
+def run(*arguments: str | Path) -> int:
+    return command.main([*MIX, *map(str, arguments)])
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Every file below a folder with the digest of its bytes."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    """A build of the miniature world, made by one worker in this process."""
+    out = tmp_path_factory.mktemp("world")
+    assert run("--out", out, "--workers", "1") == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def built(out):
+    return (out / "build").resolve()
+
+
+@pytest.fixture(scope="module")
+def content(built):
+    return manifest.load(built)
+
+
+@pytest.fixture(scope="module")
+def truth(out):
+    return json.loads((out / "world" / "truth.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def book(built, content):
+    """All ledgers as one table."""
+    return pa.concat_tables([ledger.read(built / item["path"]) for item in content["ledger"]])
+
+
+@pytest.fixture(scope="module")
+def fates(book):
+    """id -> its rows."""
+    found: dict[str, list[dict]] = {}
+    for row in book.to_pylist():
+        found.setdefault(row["id"], []).append(row)
+    return found
+
+
+def test_the_ratio_is_what_was_asked(content):
+    mix = content["mix"]
+    total = sum(mix["tokens"].values())
+    for group, weight in mix["asked"].items():
+        assert abs(mix["tokens"][group] - weight / 20 * total) <= mix["largest_document"]
+    assert mix["largest_deviation"] <= mix["largest_document"]
+    assert len(content["shards"]) > 2
+    for shard in content["shards"]:
+        for group, weight in mix["asked"].items():
+            assert abs(shard["groups"][group] - weight / 20 * shard["tokens"]) <= 2 * mix["largest_document"]
+
+
+def test_every_law_holds(built, content):
+    found = list(verify.laws(built, content))
+    assert len(found) == 8
+    assert not [fault for _, faults in found for fault in faults]
+
+
+def test_a_changed_byte_is_found(built, content, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(built, copy)
+    victim = copy / content["shards"][1]["path"]
+    data = bytearray(victim.read_bytes())
+    data[len(data) // 2] ^= 1
+    victim.write_bytes(data)
+    assert verify.main([str(copy)]) == 1
+    assert "shards/00001.arrow: the manifest says sha256" in capsys.readouterr().out
+
+
+def test_a_ledger_that_lies_is_found(built, content, tmp_path):
+    """Digests alone would hold: the manifest is made to agree with what was changed."""
+    copy = tmp_path / "copy"
+    shutil.copytree(built, copy)
+    changed = json.loads(json.dumps(content))
+    first, second = changed["shards"][:2]
+    first["path"], second["path"] = second["path"], first["path"]
+    faults = [fault for _, found in verify.laws(copy, changed) for fault in found]
+    assert any("not the documents that the ledgers place there" in fault for fault in faults)
+
+
+def test_a_finished_build_is_not_touched(out):
+    def stamps():
+        return {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in out.rglob("*") if path.is_file()}
+
+    before = stamps()
+    assert run("--out", out, "--workers", "1") == 0
+    assert stamps() == before
+
+
+def test_two_workers_and_another_order_of_files_give_the_same_bytes(out, built, tmp_path, monkeypatch):
+    code = (
+        "import random, sys\n"
+        "from pathlib import Path\n"
+        "whole = Path.rglob\n"
+        "def shuffled(self, pattern, **more):\n"
+        "    found = list(whole(self, pattern, **more))\n"
+        "    random.Random(4).shuffle(found)\n"
+        "    return iter(found)\n"
+        "Path.rglob = shuffled\n"
+        "from pipelines.build import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    arguments = [*MIX, "--out", str(tmp_path), "--workers", "2"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert tree((tmp_path / "build").resolve()) == tree(built)
+
+
+def test_a_killed_build_goes_on_to_the_same_bytes(out, built, tmp_path):
+    """kill -9 at three moments of the run; what is finished by then stays and is used."""
+    command_line = [sys.executable, "-m", "pipelines.build", *MIX, "--out", str(tmp_path), "--workers", "1"]
+    for stage in ("pubmed-*", "signatures-*", "*/shards"):
+        with subprocess.Popen(command_line, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+            deadline = time.monotonic() + 240
+            while process.poll() is None and time.monotonic() < deadline:
+                if any(folder.glob("*") for root in (tmp_path / "layers", tmp_path) for folder in root.glob(stage)):
+                    break
+                time.sleep(0.05)
+            os.kill(process.pid, signal.SIGKILL)
+    whole = [path for path in (tmp_path / "layers").rglob("*.arrow")]
+    stamps = {path: path.stat().st_ino for path in whole}
+    assert whole
+    done = subprocess.run(command_line, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {path: path.stat().st_ino for path in whole} == stamps
+    assert tree((tmp_path / "build").resolve()) == tree(built)
+
+
+def test_datasets_reads_the_shards(built, content, tmp_path):
+    datasets = pytest.importorskip("datasets", reason="datasets comes with the extra [train]")
+    files = [str(built / item["path"]) for item in content["shards"]]
+    rows = datasets.load_dataset("arrow", data_files=files, split="train", cache_dir=str(tmp_path))
+    assert len(rows) == content["rows"]
+    assert rows[0]["tokens"][0] == content["tokenizer"]["bos"]
+
+
+def test_a_shard_row_is_bos_text_eos(built, content):
+    import sentencepiece
+
+    model = sentencepiece.SentencePieceProcessor(model_file=str(built / content["tokenizer"]["file"]))
+    for document in list(shards.read(built / content["shards"][0]["path"]))[:20]:
+        ids = [model.bos_id(), *model.encode(document.text), model.eos_id()]
+        assert list(document.tokens) == ids
+
+
+def test_why_tells_the_way_into_a_shard(built, content, capsys):
+    document = next(shards.read(built / content["shards"][1]["path"]))
+    assert why.main([document.id, str(built)]) == 0
+    told = capsys.readouterr().out
+    assert "kept" in told
+    assert "stands in shards/00001.arrow, row 0" in told
+
+
+def test_why_names_the_nearest_id(built, capsys):
+    assert why.main(["pubmed:99999999999", str(built)]) == 2
+    assert "no document pubmed:99999999999 was read" in capsys.readouterr().err
+    assert why.main(["nowhere:1", str(built)]) == 2
+    assert "names no source of this build" in capsys.readouterr().err
+
+
+def test_files_of_a_restricted_build_are_private(built, content):
+    assert content["restricted"]
+    for item in (*content["shards"], *content["ledger"]):
+        assert (built / item["path"]).stat().st_mode & 0o077 == 0
