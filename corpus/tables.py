@@ -28,6 +28,7 @@ PARQUET_ROWS = 256
 # How many rows tell which keys the objects of a JSON lines file have.
 JSON_HEAD = 100
 _DELIMITERS = (",", "\t", ";", "|")
+_DATA = re.compile(r"[\d\s./:,+-]*\d[\d\s./:,+-]*")  # a number, a date, a telephone number
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -47,6 +48,13 @@ class Table:
     form: str  # csv, jsonl or parquet
     columns: tuple[str, ...]
     rows: Iterator[Row] = field(repr=False)
+
+    @property
+    def found(self) -> str:
+        """The columns for a message; of a table without a header they would be a patient's cells."""
+        if any(_DATA.fullmatch(name.strip()) or len(name) > 64 or name.count(" ") > 4 for name in self.columns):
+            return f"{len(self.columns)} cells in the first line that look like data: add a line of column names"
+        return ", ".join(self.columns[:20]) or "no columns"
 
 
 @contextlib.contextmanager

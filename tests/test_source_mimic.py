@@ -7,12 +7,15 @@ import csv
 import gzip
 import itertools
 import random
+import re
 import shutil
 import textwrap
 import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from corpus.files import BadInput, Foreign
 from corpus.sources.mimic import CXR, III, IV_NOTE, LICENSE, Mimic
@@ -255,6 +258,24 @@ def test_the_listing_reads_sums_with_a_single_space():  # (44)
 def test_a_listing_that_is_none(answer, says):
     with pytest.raises(BadInput, match=says):
         list(Mimic().listing(lambda url: answer))
+
+
+def test_the_same_report_in_two_releases_has_the_same_text():  # (50)
+    third = "FINDINGS:  Seen with Dr. [**Last Name (STitle) **] on [**2151-8-4**]. No effusion.\n"
+    fourth = "FINDINGS:  Seen with Dr. ___ on ___. No effusion. \n"
+    assert clean(third) == clean(fourth)
+
+
+note_text = st.text(st.sampled_from("ab cd E:.,_-=*[]1)\n\n  \u00e9\t\r"), max_size=400)
+
+
+@settings(deadline=None)
+@given(note_text)
+def test_cleaning_loses_no_word(text):
+    """But for rules, which are lines of ten and more of one mark, and typed masks."""
+    lines = placeholders(text.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
+    words = [word for line in lines if not re.fullmatch(r"[_=*-]{10,}", line.strip()) for word in line.split()]
+    assert clean(text).split() == words
 
 
 WORDS = (

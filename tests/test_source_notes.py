@@ -175,7 +175,8 @@ def test_no_message_of_any_kind_holds_a_cell(tmp_path):
         "quote.csv": f'id,text\n1,"{secret}"x\n',
         "bad.jsonl": f'{{"id": 1, "text": "{secret}\n{{"id": 1, "text": 2}}\n',
         "latin.csv": f"id,text\n1,{secret} é\n".encode("latin-1"),
-        "no.csv": f"id,{secret[:3]}\n",
+        "headless.csv": f'17,{secret},2019-03-14,"Seen today.\nWell."\n18,x,y,z\n',
+        "prose.csv": f"{secret} came to the clinic today and felt well\nsecond\n",
         "array.jsonl": f'[{{"text": "{secret}"}}]',
     }
     for name, body in bodies.items():

@@ -85,7 +85,7 @@ class Guidelines:
             if table.form == "csv" or not have & set(_TEXTS) or not have & {"title", "source", "url", "overview"}:
                 raise Foreign(
                     f"{path}: not guidelines; expected id, source, title, clean_text (or text), url; "
-                    f"found {', '.join(table.columns[:12]) or 'no columns'}"
+                    f"found {table.found}"
                 )
             for row in table.rows:
                 yield _document(row, name)

@@ -25,8 +25,16 @@ LICENSE = "PhysioNet Credentialed Health Data License 1.5.0"
 
 _STUDY = re.compile(r"(?:^|/)(?:p(\d{8})/)?s(\d{8})\.txt$")
 _TABLE = re.compile(r"\.(csv|parquet)(\.(gz|zst))?$", re.IGNORECASE)
-# Tables without notes that lie beside those with them: `discharge_detail`, `cxr-study-list`, …
-_OTHER = re.compile(r"(_detail|cxr-(record|study)-list|-(split|metadata|chexpert|negbio))\.csv", re.IGNORECASE)
+# Tables without notes that lie beside those with them; some are tens of gigabytes, and are not to
+# be opened only to be refused.
+_OTHER = re.compile(
+    r"""_detail\.|cxr-(record|study)-list|-(split|metadata|chexpert|negbio)\.   # MIMIC-IV-Note, MIMIC-CXR
+    |(^|/)(hosp|icu|ed)/                                                       # MIMIC-IV
+    |(^|/)(admissions|callout|caregivers|chartevents|cptevents|datetimeevents|d_\w+|diagnoses_icd|drgcodes
+    |icustays|inputevents_(cv|mv)|labevents|microbiologyevents|outputevents|patients|prescriptions
+    |procedureevents_mv|procedures_icd|services|transfers)\.                  # MIMIC-III""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _SHA_LINE = re.compile(r"^([0-9a-fA-F]{64}) [ *]?(.+)$")  # PhysioNet writes one space, sha256sum two
 
 # The columns without which a table of notes cannot be read.
@@ -166,11 +174,11 @@ def _kind(path: Path, table: Table) -> tuple[Reader, Names]:
         if len(missing) * 2 < len(needed):
             raise BadInput(
                 f"{path}: a table of MIMIC notes without {', '.join(missing)}; expected {', '.join(needed)}, found "
-                f"{', '.join(table.columns)}: fetch the file again as PhysioNet publishes it, or rename the columns"
+                f"{table.found}: fetch the file again as PhysioNet publishes it, or rename the columns"
             )
     raise Foreign(
         f"{path}: not a table of MIMIC notes; expected {', '.join(_IV)} (MIMIC-IV-Note) or {', '.join(_III)} "
-        f"(NOTEEVENTS), found {', '.join(table.columns[:12])}"
+        f"(NOTEEVENTS), found {table.found}"
     )
 
 

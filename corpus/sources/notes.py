@@ -167,7 +167,6 @@ class Notes:
         there: dict[str, str] = {}
         for column in table.columns:
             there.setdefault(_bare(column), column)
-        listed = ", ".join(table.columns[:20]) or "none"
 
         def first(what: str) -> str | None:
             names: tuple[str, ...] = getattr(self.columns, what)
@@ -175,20 +174,20 @@ class Notes:
                 if _bare(name) in there:
                     return there[_bare(name)]
             if names and names != getattr(_DEFAULT, what):
-                raise BadInput(_missing(path, what, names, table.columns, listed))
+                raise BadInput(_missing(path, what, names, table))
             return None
 
         text = first("text")
         if text is None:
             raise Foreign(
-                f"{path}: no column of notes (looked for {', '.join(self.columns.text)}; found {listed}); "
+                f"{path}: no column of notes (looked for {', '.join(self.columns.text)}; found {table.found}); "
                 "name it with Notes(columns=Columns(text=(...)))"
             )
         known = []
         for kind, names in self.columns.known:
             here = tuple(there[_bare(name)] for name in names if _bare(name) in there)
             if not here and (kind, names) not in _DEFAULT.known:
-                raise BadInput(_missing(path, f"known {kind}", names, table.columns, listed))
+                raise BadInput(_missing(path, f"known {kind}", names, table))
             if here:
                 known.append((kind, here))
         return _Found(text, first("id"), first("patient"), first("date"), first("kind"), tuple(known))
@@ -209,12 +208,12 @@ class _Found:
 assert [one.name for one in fields(_Found)] == [one.name for one in fields(Columns)]
 
 
-def _missing(path: Path, what: str, names: Sequence[str], columns: Sequence[str], listed: str) -> str:
-    near = difflib.get_close_matches(_bare(names[0]), [_bare(column) for column in columns], n=1, cutoff=0.5)
-    spelled = [column for column in columns if near and _bare(column) == near[0]]
+def _missing(path: Path, what: str, names: Sequence[str], table: Table) -> str:
+    near = difflib.get_close_matches(_bare(names[0]), map(_bare, table.columns), n=1, cutoff=0.5)
+    spelled = [column for column in table.columns if near and _bare(column) == near[0]]
     hint = f"; did you mean {spelled[0]!r}?" if spelled else ""
     return (
-        f"{path}: no column {' or '.join(map(repr, names))} for {what}; found {listed}{hint} "
+        f"{path}: no column {' or '.join(map(repr, names))} for {what}; found {table.found}{hint} "
         "Correct the name in Notes(columns=Columns(...)), or take the file away"
     )
 

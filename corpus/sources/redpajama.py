@@ -140,7 +140,7 @@ class RedPajama:
             if table.form == "csv" or not any(_slice(row.cells, name) for row in head):
                 raise Foreign(
                     f"{path}: not RedPajama rows; expected JSON objects with `text` (and `meta`) or `raw_content`, "
-                    f"found {', '.join(table.columns[:12]) or 'no object'}"
+                    f"found {table.found}"
                 )
             for row in chain(head, rows):
                 yield self._document(row, name)
