@@ -84,9 +84,9 @@ class Quality:
 
     @classmethod
     def notes(cls, **changes: Any) -> "Quality":
-        """Clinical notes, with laboratory tables; reports may be three lines."""
+        """Clinical notes, whole laboratory sheets among them; reports may be three lines."""
         report = cls(
-            min_words=5, min_letters=0.4, min_mean_word=2.0, max_mean_word=20.0, max_repeated=0.5, max_bullets=1.0
+            min_words=5, min_letters=0.1, min_mean_word=2.0, max_mean_word=20.0, max_repeated=0.5, max_bullets=1.0
         )
         note = replace(report, min_words=20, others=(("report", report),))
         return replace(note, **changes)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from corpus.document import Document
 from filters import engines
 from filters.tokens import Count, Tokens, load
+from tests import profiles  # noqa: F401 (chooses how many examples)
 
 PROSE = (
     "We randomised 1,204 adults (mean age 61.3 ± 9.8 years) to dapagliflozin 10 mg or placebo. The primary end point "
