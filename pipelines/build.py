@@ -25,8 +25,8 @@ from pipelines.progress import say
 from pipelines.recipe import ME_LLAMA, WORLD, find
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit status."""
+def parser() -> argparse.ArgumentParser:
+    """The command's options, few and frozen: whatever else a build needs is a value of its recipe."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.build", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--mix", default="15:1:4", help="weights of biomedical:clinical:general by tokens (15:1:4)")
     parser.add_argument("--raw", type=Path, help="build from the files below this folder, one folder per source")
@@ -40,7 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--memory", default="2GB", help="memory that the duplicates stage may take (2GB)")
     parser.add_argument("--columns", help="of a hospital's tables: text=report|body,id=note_id,patient=mrn")
     parser.add_argument("--plan", action="store_true", help="say what would be read and given, and stop")
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    given = parser().parse_args(arguments)
     try:
         if given.workers < 1:
             raise ValueError(f"--workers {given.workers}: expected at least 1")

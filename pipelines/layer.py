@@ -22,6 +22,7 @@ from corpus.files import BadInput, text_digest
 from pipelines.progress import Progress, say
 
 IN_FLIGHT = 4  # tasks handed to Ray per core before one must end: enough to hide its dispatch
+BEAT = 5.0  # seconds without a finished file until the progress line is told again
 RETRIES = 3  # of a task whose worker died; tasks write whole files or none, so again is safe
 
 
@@ -89,8 +90,8 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any
         return None, error
 
 
-def _outcomes(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
-    """(index, outcome) of every job, as they end."""
+def _outcomes(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any] | None]:
+    """(index, outcome) of every job, as they end; None now and then while all are still at work."""
     if not ray.is_initialized():
         for index, arguments in enumerate(jobs):
             yield index, _call(function, arguments)
@@ -105,7 +106,11 @@ def _outcomes(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> 
         if len(waiting) >= limit:
             break
     while waiting:
-        (ready,), _ = ray.wait(list(waiting), num_returns=1)
+        done, _ = ray.wait(list(waiting), num_returns=1, timeout=BEAT)
+        if not done:
+            yield None
+            continue
+        (ready,) = done
         index = waiting.pop(ready)
         try:
             outcome = ray.get(ready)
@@ -137,7 +142,11 @@ def run(
     progress.done = there
     results: list[Any] = [None] * len(jobs)
     failures: list[tuple[int, BaseException]] = []
-    for place, (result, error) in _outcomes(function, [jobs[index] for index in order]):
+    for outcome in _outcomes(function, [jobs[index] for index in order]):
+        if outcome is None:
+            progress.beat()
+            continue
+        place, (result, error) = outcome
         index = order[place]
         if error is not None:
             failures.append((index, error))

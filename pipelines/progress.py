@@ -44,19 +44,23 @@ class Progress:
     told: float = field(default_factory=time.monotonic)
 
     def step(self, weight: float) -> None:
+        """One piece is done."""
         self.done += 1
         self.passed += weight
+        if self.done < self.pieces:
+            self.beat()
+
+    def beat(self) -> None:
+        """Tells how far it is, unless it was told just now."""
         now = time.monotonic()
         live = sys.stderr.isatty()
-        if now - self.told >= (0.2 if live else self.every) and self.done < self.pieces:
-            self.told = now
-            self._line(now, "\r" if live else "\n")
-
-    def _line(self, now: float, end: str) -> None:
+        if now - self.told < (0.2 if live else self.every):
+            return
+        self.told = now
         rate = self.passed / max(now - self.began, 1e-9)
-        left = (self.weight - self.passed) / rate if rate else 0.0
-        text = f"  {self.label}: {self.done} of {self.pieces}, {amount(rate, self.unit)}/s, {span(left)} left"
-        print(f"{text:<79}", end=end, file=sys.stderr, flush=True)
+        left = f"{amount(rate, self.unit)}/s, {span((self.weight - self.passed) / rate)} left" if rate else "at work"
+        text = f"  {self.label}: {self.done} of {self.pieces} after {span(now - self.began)}, {left}"
+        print(f"{text:<79}", end="\r" if live else "\n", file=sys.stderr, flush=True)
 
     def end(self, made: int) -> None:
         """The stage's last line; `made` is how many of the pieces were not there already."""

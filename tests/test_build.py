@@ -13,16 +13,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from corpus import ledger, manifest, shards
+from corpus import ledger, shards
 from pipelines import build as command
 from pipelines import verify, why
 
 ROOT = Path(__file__).parent.parent
 MIX = ("--mix", "15:1:4")
-
-
-def run(*arguments: str | Path) -> int:
-    return command.main([*MIX, *map(str, arguments)])
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -32,24 +28,6 @@ def tree(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-@pytest.fixture(scope="module")
-def out(tmp_path_factory):
-    """A build of the miniature world, made by one worker in this process."""
-    out = tmp_path_factory.mktemp("world")
-    assert run("--out", out, "--workers", "1") == 0
-    return out
-
-
-@pytest.fixture(scope="module")
-def built(out):
-    return (out / "build").resolve()
-
-
-@pytest.fixture(scope="module")
-def content(built):
-    return manifest.load(built)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +95,7 @@ def test_a_finished_build_is_not_touched(out):
         return {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in out.rglob("*") if path.is_file()}
 
     before = stamps()
-    assert run("--out", out, "--workers", "1") == 0
+    assert command.main([*MIX, "--out", str(out), "--workers", "1"]) == 0
     assert stamps() == before
 
 
