@@ -22,15 +22,18 @@ from filters.phi.engine import POLICIES, engine
 from filters.phi.key import key_id, keyed, read_key
 from filters.phi.locales import locale
 from filters.phi.rules import Failed, Late
-from filters.phi.spans import BLANK, KINDS, MASK, Span, united
+from filters.phi.spans import BLANK, KINDS, Span, masks, united
 
 _ROUNDS = 6  # more rounds than any text needed; a text that is never finished fails
 _SIGNATURE = regex.compile(
-    r"(?im)^[ \t]*(?:electronically |e-?)?(?:signed|dictated|transcribed|authenticated|attested|reviewed|verified|cc|copy to|d|t|job)"
+    r"(?im)^[ \t]*(?:electronically |e-?)?(?:signed|dictate"
+    r"d|transcribed|authenticated|attested|reviewed|verified|cc|copy to|d|t|job)"
     r"(?: by| and signed by| id| #)?[ \t]*:?[^\n]{0,40}\[(?:NAME|DATE|ID)[^\n]{0,200}(?:\n|\Z)"
 )
 # Keys of meta that say nothing of a patient; other strings are read like the text.
-_PLAIN_META = frozenset(["kind", "language", "revision", "pmid", "pmcid", "doi", "deleted", "retracted", "error", "surrogates"])
+_PLAIN_META = frozenset(
+    ("kind", "language", "revision", "pmid", "pmcid", "doi", "deleted", "retracted", "error", "surrogates")
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,9 @@ class Deid:
         key = self._key()
         if len(document.text) > self.longest:
             return Drop("deid.failed", f"{len(document.text)} > {self.longest} characters", marks=document.marks)
+        private = "patient" in document.meta or any(name.startswith("_") for name in document.meta)
+        if self.policy == "literature" and not private and not _may_hold(document.text):
+            return document
         person = str(document.meta.get("patient") or document.id)
         if key is not None and document.meta.get("surrogates") == self._seal(key, document.text):
             return document
@@ -172,6 +178,18 @@ class _Held(NamedTuple):
     start: int
 
 
+def _anything(text: str) -> bool:
+    return True
+
+
+# What every identifier of the strict pattern layer has; papers without them are not looked at twice.
+_HOLDING = regex.compile(r"[0-9][-.)] ?[0-9]{2,3}[-.][0-9]{1,4}|[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{2}|:[0-9A-Fa-f]{0,4}:")
+
+
+def _may_hold(text: str) -> bool:
+    return "@" in text or "+" in text or _HOLDING.search(text) is not None
+
+
 class _Page:
     """A text under analysis: what is masked is one BLANK character, and `held` what stood there.
 
@@ -181,10 +199,11 @@ class _Page:
 
     def __init__(self, deid: Deid, text: str, known: Mapping[str, Sequence[str]] | None) -> None:
         self.engine = engine(deid.policy, deid.locales)
+        self.may_hold = _anything if known or deid.policy != "literature" else _may_hold
         self.known = phi_known.pattern(known) if known else None
         self.held: list[_Held] = []
         pieces, at = [], 0
-        for found in MASK.finditer(text):
+        for found in masks(text):
             pieces += [text[at : found.start()], BLANK]
             kind = phi_known.placeholder(found[0]) if found[0].startswith("[**") else None
             self.held.append(_Held(kind, found[0], "placeholder", found.start()))
@@ -194,6 +213,8 @@ class _Page:
     def read(self) -> None:
         """Finds and blanks until nothing is found."""
         for _ in range(_ROUNDS):
+            if not self.may_hold(self.text):
+                return
             results = self.engine.analyze(self.text, language="en", entities=list(KINDS))
             spans = [
                 Span(result.start, result.end, result.entity_type, result.recognition_metadata["rule"])

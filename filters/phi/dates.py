@@ -10,7 +10,7 @@ import datetime
 
 import regex
 
-from filters.phi.rules import Rule
+from filters.phi.rules import NUMBERS, Rule
 
 MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_name) if name}
 _ABBREVIATED = {name[:3]: number for name, number in MONTHS.items()} | {"sept": 9}
@@ -24,7 +24,13 @@ _DAY = r"(?:3[01]|[12]\d|0?[1-9])"
 _YEAR = r"(?:19|20|21)\d{2}"
 _WEEKDAY = r"(?:(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?\.?,? )"
 _ORDINAL = r"(?:st|nd|rd|th)?"
-_GATE = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_NEAR = regex.compile(
+    r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|"
+    r"january|february|march|april|june|july|august|september|october|november|december|"
+    r"(?<=\d[ -])(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))"
+)
+_NUMERIC = regex.compile(r"\d ?[/-] ?\d|\d\.\d{1,2}\.\d|\d \d\d? \d")
+_OLD = regex.compile(r"(?<!\d)(?:9\d|1[012]\d)(?!\d)")
 _CUE = (
     r"(?i:\b(?:on|since|from|until|till|til|by|before|after|dated?|thru|through|between|of|as of|starting|effective|"
     r"beginning|ending|started|stopped|seen|admitted|discharged|transferred|return(?:ed|s|ing)?|due|last|next|scheduled|for|"
@@ -54,15 +60,21 @@ NUMERIC = Rule(
     "date_numeric",
     rf"(?<![\w/.-])(?:{_WEEKDAY})?(?P<a>\d{{1,2}})(?P<s>[/-])(?P<b>\d{{1,2}})(?P=s)(?:{_YEAR}|'?\d{{2}})(?![\w/]|[.-]\d)|"
     rf"(?<![\w/.-])(?P<a>\d{{1,2}})(?P<s>[. ]|[ ]?/[ ]?)(?P<b>\d{{1,2}})(?P=s){_YEAR}(?![\w/]|[.-]\d)",
+    _NUMERIC,
+    (20, 24),
     check=_plausible,
 )
 ISO = Rule(
     "DATE",
     "date_iso",
     rf"(?<![\w/.-]){_YEAR}(?P<s>[-/.])(?:1[0-2]|0?[1-9])(?P=s){_DAY}(?=T\d\d:|(?![\w/]|[.-]\d))",
+    NUMBERS,
 )
 DIGITS = Rule(
-    "DATE", "date_digits", r"(?<![\w/.-])(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?![\w/]|[.-]\d)"
+    "DATE",
+    "date_digits",
+    r"(?<![\w/.-])(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?![\w/]|[.-]\d)",
+    NUMBERS,
 )
 DIGITS_LABELLED = Rule(
     "DATE",
@@ -75,34 +87,35 @@ MONTH_DAY = Rule(
     "date_month_day",
     rf"(?<![\w/.]){_WEEKDAY}?{MONTH}[ -]{{1,2}}{_DAY}{_ORDINAL}(?:[ ]?(?:-|–|to|and|through|thru|or)[ ]?(?:{MONTH} )?{_DAY}{_ORDINAL})?"
     rf"(?:[ ,-]{{1,3}}(?:of )?(?:{_YEAR}|'\d\d)|-\d\d)?(?![\w/%]|\.\d|[ ]?(?i:mg|ml|cc|mcg|units|%))",
-    _GATE,
+    _NEAR,
 )
 DAY_MONTH = Rule(
     "DATE",
     "date_day_month",
     rf"(?<![\w/.]){_WEEKDAY}?(?:the )?{_DAY}{_ORDINAL}(?:[ ]?(?:-|–|to|and)[ ]?{_DAY}{_ORDINAL})?(?:[ -]|[ ]of[ ])(?i:{MONTH})"
     rf"(?:[ ,-]{{1,2}}(?:of )?(?:{_YEAR}|'?\d\d(?![\d:/])))?(?![\w/])",
-    _GATE,
+    _NEAR,
 )
 MONTH_YEAR = Rule(
     "DATE",
     "date_month_year",
     rf"(?<![\w/.])(?:(?i:{MONTH})(?:[ ,]{{1,2}}|[ ]?[-/][ ]?)(?:of )?(?:{_YEAR}|'\d\d)|{MONTH}-\d\d)(?![\w/])",
-    _GATE,
+    _NEAR,
 )
 MONTH_ALONE = Rule(
     "DATE",
     "date_month",
     r"(?<!\w)(?:(?i:in|since|last|until|till|this|next|early|late|mid|of|by|from|during|before|after|around|between|and|through|to)[ -](?:early |late |mid[- ])?)"
     r"(?P<what>January|February|March|April|June|July|August|September|October|November|December|May(?= (?:of|and|when|she|he|the|for|with|to\b|or\b|was)|[.,;)\n]))(?![\w-])",
-    _GATE,
+    _NEAR,
 )
-MONTH_NUMBER_YEAR = Rule("DATE", "date_mm_yyyy", rf"(?<![\w/.-])(?:1[0-2]|0?[1-9])[/-]{_YEAR}(?![\w/]|[.-]\d)")
+MONTH_NUMBER_YEAR = Rule("DATE", "date_mm_yyyy", rf"(?<![\w/.-])(?:1[0-2]|0?[1-9])[/-]{_YEAR}(?![\w/]|[.-]\d)", NUMBERS)
 SHORT = Rule(
     "DATE",
     "date_short",
     rf"(?:{_CUE}|(?<=\n|^)[ \t*-]{{0,4}})(?P<what>(?P<a>\d{{1,2}})/(?P<b>\d{{1,2}})(?:[ ]?(?:-|–|to|and|&|through|thru|,)[ ]?\d{{1,2}}/\d{{1,2}}(?!\d|/))?){_NOT_AFTER}",
     ("/",),
+    (40, 30),
     check=_plausible_short,
 )
 SHORT_MORE = Rule(
@@ -110,6 +123,7 @@ SHORT_MORE = Rule(
     "date_short_range",
     rf"(?<![\w/.-])(?P<what>(?P<a>\d{{1,2}})/(?P<b>\d{{2}})[ ]?(?:-|–)[ ]?\d{{1,2}}/\d{{2}}){_NOT_AFTER}",
     ("/",),
+    (40, 30),
     check=_plausible_short,
 )
 HOLIDAY = Rule(
@@ -121,6 +135,7 @@ HOLIDAY = Rule(
     r"St\.? Patrick'?s Day|Columbus Day|Presidents'? Day|Martin Luther King(?: Jr\.?)? Day|MLK Day|Groundhog Day|Cinco de Mayo|Juneteenth)(?!\w)",
     ("christmas", "thanksg", "new year", "easter", " day", "july", "hallow", "holiday", "friday", "hanuk", "passover",
      "ramadan", "diwali", "kippur", "hashanah", "mayo", "juneteenth"),
+    (24, 24),
 )  # fmt: skip
 DATES = (
     NUMERIC, ISO, DIGITS, DIGITS_LABELLED, MONTH_DAY, DAY_MONTH, MONTH_YEAR, MONTH_ALONE, MONTH_NUMBER_YEAR, SHORT,
@@ -129,10 +144,10 @@ DATES = (
 
 _OVER_89 = r"(?:9\d|1[01]\d|12[0-5])"
 AGES = (
-    Rule("AGE", "age", rf"(?<![\w./+-])(?P<what>{_OVER_89})(?=[ -]{{0,2}}(?i:years?|yrs?|y\.? ?o\b|y/o|yo\b|yof\b|yom\b|year-?old)|[ ]?-?[MF]\b(?![.-]))"),
-    Rule("AGE", "age_labelled", rf"(?i)(?<!\w)(?:aged?|age is|age of|turn(?:ed|s|ing))[ :]{{1,3}}(?P<what>{_OVER_89}\+?)(?!\w|[.,]\d|%|/)", ("age", "turn")),
-    Rule("AGE", "age_decade", r"(?<=(?i:his|her|their|in the|mid|late|early)[ -](?:(?i:mid|late|early)[ -])?)(?P<what>9\d|1[01]\d)'?s(?!\w)"),
-    Rule("AGE", "age_words", r"(?i)(?<!\w)(?P<what>ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|(?:one |a )?hundred(?:[- ]and)?[- ](?:one|two|three|four|five|six))(?=[- ]years?(?:[- ]old)?)", ("ninety", "hundred")),
+    Rule("AGE", "age", rf"(?<![\w./+-])(?P<what>{_OVER_89})(?=[ -]{{0,2}}(?i:years?|yrs?|y\.? ?o\b|y/o|yo\b|yof\b|yom\b|year-?old)|[ ]?-?[MF]\b(?![.-]))", _OLD, (16, 16)),
+    Rule("AGE", "age_labelled", rf"(?i)(?<!\w)(?:aged?|age is|age of|turn(?:ed|s|ing))[ :]{{1,3}}(?P<what>{_OVER_89}\+?)(?!\w|[.,]\d|%|/)", _OLD, (16, 16)),
+    Rule("AGE", "age_decade", r"(?<=(?i:his|her|their|in the|mid|late|early)[ -](?:(?i:mid|late|early)[ -])?)(?P<what>9\d|1[01]\d)'?s(?!\w)", _OLD, (24, 8)),
+    Rule("AGE", "age_words", r"(?i)(?<!\w)(?P<what>ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|(?:one |a )?hundred(?:[- ]and)?[- ](?:one|two|three|four|five|six))(?=[- ]years?(?:[- ]old)?)", ("ninety", "hundred"), (8, 48)),
 )  # fmt: skip
 
 _TEXTUAL = regex.compile(r"[A-Za-z]{3,9}")

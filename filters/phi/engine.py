@@ -13,6 +13,7 @@ from filters.phi.locales import locale
 from filters.phi.names import Names
 from filters.phi.places import Places
 from filters.phi.rules import Failed, Late, Rule, find_all
+from filters.phi.scan import Scan, scan
 from filters.phi.spans import KINDS, Span
 
 # presidio imports these when they are there, for engines that we do not use: 6 s and 300 MB a worker.
@@ -35,7 +36,7 @@ with _without_unused():
     from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry, RecognizerResult
     from presidio_analyzer.nlp_engine import NlpArtifacts, NoOpNlpEngine
 
-Find = Callable[[str, str], Iterator[Span]]
+Find = Callable[[Scan], Iterator[Span]]
 
 # What each policy looks for; `strict` phones are those that cannot be numbers of a paper.
 POLICIES = ("notes", "mimic4", "mimic3", "literature")
@@ -61,7 +62,7 @@ class Finder(EntityRecognizer):
                     span.kind, span.start, span.end, 1.0,
                     recognition_metadata={"recognizer_identifier": self.id, "rule": span.rule},
                 )
-                for span in self.find(text, text.lower())
+                for span in self.find(scan(text))
             ]  # fmt: skip
         except Late:
             raise
@@ -77,7 +78,7 @@ class Finder(EntityRecognizer):
 
 
 def _finder(rules: tuple[Rule, ...]) -> Find:
-    return lambda text, lower: find_all(rules, text, lower)
+    return lambda page: find_all(rules, page)
 
 
 @functools.lru_cache(maxsize=16)
@@ -89,21 +90,16 @@ def engine(policy: str, locales: tuple[str, ...]) -> AnalyzerEngine:
     packs = tuple(locale(name) for name in locales)
     registry = RecognizerRegistry(supported_languages=["en"])
     finders: list[tuple[str, Find]] = []
-    if policy == "literature":
-        finders += [("contacts", _finder((*identifiers.CONTACTS, *(r for pack in packs for r in pack.strict_phones))))]
-    else:
-        local = tuple(rule for pack in packs for rule in (*pack.identifiers, *pack.phones))
+    pattern_layer = identifiers.contacts(packs, strict=policy == "literature")
+    finders.append(("contacts", lambda page: identifiers.faxes(page, find_all(pattern_layer, page))))
+    if policy != "literature":
         finders += [
-            ("contacts", _finder((*identifiers.CONTACTS, *local))),
             ("identifiers", _finder(identifiers.IDENTIFIERS)),
+            ("labelled", identifiers.labelled),
             ("ages", _finder(dates.AGES)),
         ]
-        if policy == "notes":
-            finders += [
-                ("dates", _finder(dates.DATES)),
-                ("places", Places(packs).find),
-                ("names", Names().find),
-            ]
+    if policy == "notes":
+        finders += [("dates", _finder(dates.DATES)), ("places", Places(packs).find), ("names", Names().find)]
     for name, find in finders:
         registry.add_recognizer(Finder(name, find))
     return AnalyzerEngine(

@@ -1,85 +1,114 @@
 # ruff: noqa: E501 (a pattern reads better whole)
-"""Names of people: by the words around them, by lists, and everywhere in a document once found."""
+"""Names of people: by the words around them, by lists and a small model, and everywhere once found."""
 
-from collections.abc import Iterator
+import functools
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import regex
 
-from filters.phi import lists
-from filters.phi.rules import TIMEOUT, Late
-from filters.phi.safe import EPONYMS, PRODUCTS, STOPS
-from filters.phi.spans import BLANK, Span
+from filters.phi import lists, model
+from filters.phi.rules import TIMEOUT, Late, matches
+from filters.phi.safe import (
+    ACRONYMS,
+    CLINICAL,
+    CODED_LABELS,
+    EPONYM_NOUNS,
+    EPONYMS,
+    LABELS,
+    PRODUCTS,
+    RELATIVES,
+    STOPS,
+    WEAK_LABELS,
+)
+from filters.phi.scan import Scan
+from filters.phi.spans import Span
 
 _WORD = r"(?:\p{Lu}['’]\p{Lu}\p{Ll}+|(?:Mc|Mac|De|La|Le|Van|Di|Du|Fitz)\p{Lu}\p{Ll}+|\p{Lu}\p{Ll}+|\p{Lu}{2,20})(?:['’]\p{Ll}{2,}|-\p{Lu}\p{L}+)?"
 _PARTICLE = r"(?:van der|van den|van de|de la|de los|del|della|van|von|der|den|ten|ter|de|da|dos|das|di|du|la|le|el|al|bin|ibn|bint|abu|y|e|st\.|St\.)"
 _INITIAL = r"\p{Lu}\.?(?![\p{L}'’])"
-_NAME = rf"(?:{_INITIAL}[ ]?){{0,2}}(?:{_PARTICLE}[ ]){{0,2}}{_WORD}(?:[ ](?:{_INITIAL}|{_PARTICLE}(?=[ ]\p{{Lu}})|{_WORD})){{0,3}}"
+_NAME = rf"(?:{_INITIAL}[ ]?){{0,2}}(?:{_PARTICLE}[ ]){{0,2}}{_WORD}(?:[ ](?:{_INITIAL}|{_PARTICLE}(?=[ ]\p{{Lu}})|[\"(“]{_WORD}[\")”]|{_WORD})){{0,3}}"
 _REVERSED = rf"(?:{_PARTICLE}[ ]){{0,2}}{_WORD}(?:[ -]{_WORD})?,[ ]?{_WORD}(?:[ ](?:{_INITIAL}|{_WORD})){{0,2}}"
+_ANY = rf"(?:{_REVERSED}|{_NAME})"
 
-_TITLES = (
-    r"(?:[Dd]rs?|DR|[Mm]rs?|MR|MRS|[Mm]s|MS|[Mm]iss|Mx|Prof|Professor|Doctor|Nurse|RN|LPN|CRNA|Sister|Rev|Reverend|Father|Pastor|Rabbi|"
+_TITLE = regex.compile(
+    r"(?<![\w-])(?:[Dd]rs?|DR|[Mm]rs?|MR|MRS|[Mm]s|MS|[Mm]iss|Mx|Prof|Professor|Doctor|Nurse|RN|LPN|CRNA|Sister|Rev|Reverend|Father|Pastor|Rabbi|"
     r"Imam|Sgt|Sergeant|Officer|Judge|Captain|Capt|Lieutenant|Lt|Hon|Sir|Dame|Lord|Lady|Attorney|Chaplain|Detective|Major|Colonel|"
-    r"Señora?|Señor|Sra?|Madam|Mme|Herr|Frau)"
+    rf"Señora?|Señor|Sra?|Madam|Mme|Herr|Frau|Social Worker|Midwife|Interpreter)(?:\.[ ]?|[ ])(?P<what>{_ANY})",
+    regex.V1,
 )
-_TITLE = regex.compile(rf"(?<![\w-])(?P<title>{_TITLES})(?:\.[ ]?|[ ])(?P<what>(?:{_REVERSED}|{_NAME}))", regex.V1)
+_TITLE_AND = regex.compile(
+    rf"(?<![\w-])(?:Drs|Messrs|Doctors)\.?[ ](?P<one>{_NAME})(?:, (?P<two>{_NAME}))?,? (?:and|&) (?P<what>{_NAME})",
+    regex.V1,
+)
 _TITLE_LOWER = regex.compile(
     r"(?<!\w)(?:dr|mr|mrs|ms|prof)\.?[ ](?P<what>\p{Ll}{3,20}(?:[ ]\p{Ll}{3,20})?)(?!\w)", regex.V1
 )
-
-_LABELS = (
-    r"(?:patient(?:'?s)?(?: full)? name|patient|pt(?:\.? name)?|name(?: of patient)?|full name|first name|last name|surname|maiden name|given names?|family name|forename|"
-    r"attending(?: physician| surgeon| provider| md)?|(?:primary care |pcp|referring |consulting |admitting |ordering |treating |performing |supervising |requesting )?(?:physician|provider|doctor|practitioner|clinician)(?: name)?|"
-    r"pcp|gp|surgeon|assistant(?: surgeon)?|first assistant|second assistant|co-?surgeon|anesthesiologist|anaesthetist|anesthetist|anesthesia by|scrub(?: nurse| tech)?|circulator|circulating nurse|radiologist|pathologist|cardiologist|consultant|resident|fellow|intern|"
-    r"dictated by|signed by|electronically signed by|e-?signed by|transcribed by|reviewed by|verified by|authenticated by|interpreted by|read by|approved by|performed by|prepared by|attested by|entered by|written by|completed by|seen by|examined by|"
-    r"author|reporter|dictator|transcriptionist|d|t|cc|copy to|dear|re|to|from|attn|attention|"
-    r"next of kin|nok|emergency contact|contact(?: person| name)?|guarantor|subscriber|guardian|health care proxy|hcp|poa|power of attorney|informant|spouse|wife|husband|mother|father|son|daughter|sister|brother|partner|parent|caregiver|"
-    r"employee|nurse|rn|therapist|social worker|case manager|care coordinator|pharmacist|dietitian|midwife|named nurse|keyworker|interpreter|witness(?:ed by)?|student|donor|recipient|user|contact name|clinician name)"
+_CREDENTIALS = r"(?:M\.?D|D\.?O|Ph\.?D|R\.?N|N\.?P|P\.?A(?:-C)?|PA-?C|DDS|DMD|DPM|OD|FACS|FACC|FACP|FRCS|FRCP|MRCP|MRCGP|MBBS|MB|MBChB|BSN|MSN|APRN|ARNP|FNP(?:-BC|-C)?|CRNA|CNM|LCSW|LPN|LVN|Pharm\.?D|PT|DPT|OTR(?:/L)?|SLP|RD|CCC-SLP|MSW|Psy\.?D|MPH|DVM|RPh|RRT|CNP|DNP|CCRN|Esq|Jr|Sr|III|CMA|RT|CST)"
+_CREDENTIAL_NEAR = re.compile(rf"[ ,]{_CREDENTIALS.replace('?:', '?:')}\b")
+_CREDENTIAL = regex.compile(rf"(?<![\w.])(?P<what>{_ANY})(?:,[ ]{{0,2}}|[ ]{{1,2}}){_CREDENTIALS}\b(?![\w-])", regex.V1)
+_AT_LABEL = regex.compile(rf"(?:(?i:dr|mr|mrs|ms|miss|prof)\.?[ ])?(?P<what>{_ANY})", regex.V1)
+_LOWER_PAIR = regex.compile(r"(?P<what>\p{Ll}{2,20}[ ](?:\p{Ll}\.?[ ])?\p{Ll}{2,20})(?!\w)", regex.V1)
+_CODED = regex.compile(
+    r"(?P<what>\p{L}{1,3}\d?(?:/\p{L}{2,4})?|\p{Lu}[\p{Lu}.]{1,3})(?=[ \t]*(?:\n|$|[,;]|\d))", regex.V1
 )
-_LABEL = regex.compile(
-    rf"(?i:(?<![\w]){_LABELS})(?:\(s\))?[ \t]?(?::|\t)[ \t,]{{0,4}}(?:(?i:dr|mr|mrs|ms|miss|prof)\.?[ ])?(?P<what>(?:{_REVERSED}|{_NAME}))",
-    regex.V1,
-)
-_BARE_LABEL = regex.compile(
-    rf"(?<![\w])(?i:dictated by|signed by|electronically signed by|e-?signed by|transcribed by|reviewed by|verified by|authenticated by|interpreted by|read by|approved by|seen by|examined by|"
-    rf"attested by|discussed with|spoke with|spoke to|d/w|per|patient name is|name is|named|known as|goes by|dear|c/o|aka|paged|notified)[ ]{{1,2}}(?:(?i:dr|mr|mrs|ms)\.?[ ])?(?P<what>{_NAME})",
-    regex.V1,
-)
-_CREDENTIALS = r"(?:M\.?D\.?|D\.?O\.?|Ph\.?D\.?|R\.?N\.?|N\.?P\.?|P\.?A\.?(?:-C)?|PA-?C|DDS|DMD|DPM|OD|FACS|FACC|FACP|FRCS|FRCP|MRCP|MRCGP|MBBS|MB|MBChB|BSN|MSN|APRN|ARNP|FNP(?:-BC|-C)?|CRNA|CNM|LCSW|LPN|LVN|PharmD|Pharm\.D\.|PT|DPT|OTR(?:/L)?|SLP|RD|CCC-SLP|MSW|PsyD|Psy\.D\.|MPH|DVM|RPh|RRT|CNP|DNP|CCRN|Esq|Jr|Sr|III)"
-_CREDENTIAL = regex.compile(rf"(?<![\w.])(?P<what>(?:{_REVERSED}|{_NAME})),?[ ]{{1,2}}{_CREDENTIALS}(?![\w])", regex.V1)
-_RELATIVE = regex.compile(
-    r"(?<!\w)(?i:wife|husband|son|daughter|mother|father|brother|sister|spouse|partner|girlfriend|boyfriend|fianc[eé]e?|grandson|granddaughter|grandmother|grandfather|aunt|uncle|niece|nephew|cousin|neighbou?r|friend|"
-    r"roommate|caregiver|carer|guardian|mom|mum|dad|stepmother|stepfather|nurse|rn|lpn|pharmacist|resident|intern|midwife|therapist|dietitian|social worker|case manager|interpreter|chaplain)(?:,|[ ]is|[ ]was|[ ]named|[ ]called)?[ ]"
-    rf"(?P<what>{_NAME})",
-    regex.V1,
-)
-_PAIR = regex.compile(
-    rf"(?<![\w'’.-])(?P<what>{_WORD}(?:[ ]{_INITIAL})?(?:[ ](?:{_PARTICLE}[ ])?{_WORD}){{1,3}})(?![\w])", regex.V1
-)
-_COMMA = regex.compile(
-    rf"(?<![\w'’.-])(?P<what>{_WORD}(?:[ -]{_WORD})?,[ ]?{_WORD}(?:[ ]{_INITIAL})?)(?![\w])", regex.V1
-)
+_COMMA = regex.compile(rf"(?<![\w'’.-])(?P<what>{_WORD}(?:[ -]{_WORD})?,[ ]?{_WORD}(?:[ ]{_INITIAL})?)(?!\w)", regex.V1)
 _TOKEN = regex.compile(r"[\p{L}'’.-]+")
+# Two letters or more of a script that an English note has no other use for.
+_SCRIPT = regex.compile(
+    r"[\p{Cyrillic}\p{Arabic}\p{Hebrew}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Devanagari}\p{Armenian}\p{Georgian}]{2,}(?:[ ·・.-]{1,2}[\p{Cyrillic}\p{Arabic}\p{Hebrew}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Devanagari}\p{Armenian}\p{Georgian}]+){0,3}"
+)
+_COLON = re.compile(r"[:\t][ \t,*]{0,4}\n?[ \t]{0,2}(?=\w)")
+
+_BY = regex.compile(
+    r"(?<!\w)(?:dictated by|signed by|signed|transcribed by|reviewed by|reviewed with|verified by|authenticated by|interpreted by|read by|approved by|seen by|examined by|evaluated by|followed by|performed by|assisted by|attested by|written by|referred by|accompanied by|"
+    r"discussed with|discussed (?:this|the case|the findings|the results|the plan|case|findings|results|plan) with|spoke (?:with|to)|d/w|dw|per|patient name is|name is|named|known as|goes by|dear|c/o|aka|paged|notified|informed|called|contacted|contact|told|by|with|"
+    r"signed out to|handed over to|handoff to|report given to|given to|referred to|care of|under|thank you|thanks|hi|hello|sincerely|regards|yours sincerely|yours truly|best wishes)[ ,:\n]{1,3}$"
+)
+_WEAK_BY = frozenset(("by", "with", "per", "under", "called", "told", "contact", "given to", "followed by"))
+
+
+class Traits(NamedTuple):
+    """What lists say of a word in lower case: 0 to 3 as a given and a family name; is it anything else."""
+
+    given: int
+    family: int
+    common: bool  # written in lower case, too
+    stop: bool
+    product: bool
+    eponym: bool
+
+    @property
+    def candidate(self) -> bool:
+        """Whether a capitalised word can be a name at all without a title before it."""
+        return (
+            not self.stop
+            and not (self.product and self.given < 2)
+            and (bool(self.given or self.family) or not self.common)
+        )
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def traits(word: str) -> Traits:
+    parts = [part for part in re.split(r"[-'’]", word) if len(part) > 1]
+    whole = lists.first().get(word, 0), lists.last().get(word.replace("'", "").replace("’", ""), 0)
+    given = max(whole[0], min((lists.first().get(part, 0) for part in parts), default=0))
+    family = max(whole[1], min((lists.last().get(part, 0) for part in parts), default=0))
+    common = (
+        word in lists.words()
+        or word in CLINICAL
+        or (len(parts) > 1 and all(part in lists.words() or part in CLINICAL for part in parts))
+    )
+    if not common and word.endswith("s") and word[:-1] in lists.words():
+        common = True
+    stop = word in STOPS
+    return Traits(given, family, common, stop, word in PRODUCTS, word in EPONYMS)
 
 
 def _plain(word: str) -> str:
-    return word.strip(".,'’-").lower()
-
-
-def _given(word: str) -> int:
-    return lists.first().get(word, 0)
-
-
-def _family(word: str) -> int:
-    return lists.last().get(word, 0)
-
-
-def _common(word: str) -> bool:
-    return word in lists.words() or word in STOPS or word in PRODUCTS
-
-
-def _name_like(word: str) -> bool:
-    """Whether a capitalised word can go on with a name that has begun."""
-    return bool(_given(word) or _family(word)) or not _common(word)
+    word = word.strip(".,'’-").lower()
+    return word[:-2] if word.endswith(("'s", "’s")) else word
 
 
 def _cut(text: str, start: int, end: int, strong: bool) -> tuple[int, int] | None:
@@ -87,105 +116,270 @@ def _cut(text: str, start: int, end: int, strong: bool) -> tuple[int, int] | Non
 
     `strong`: the words before are enough proof for a first word that is an ordinary one.
     """
-    tokens = [(found.start() + start, found.end() + start, found[0]) for found in _TOKEN.finditer(text[start:end])]
-    kept_end = None
-    for index, (_, token_end, token) in enumerate(tokens):
+    kept, count = None, 0
+    reversed_name = "," in text[start:end]
+    for found in _TOKEN.finditer(text, start, end):
+        token = found[0]
         word = _plain(token)
         if len(word) <= 1 or token[:1].islower():
             continue
-        if word in STOPS and not (_family(word) == 3 and index and word not in ("will",)):
+        known = traits(word)
+        if known.stop or (known.product and not known.given) or (token.isupper() and word in ACRONYMS):
             break
-        if word in PRODUCTS and not _family(word):
+        if count and not (known.given or known.family or not known.common):
             break
-        if index and not _name_like(word):
+        if count and known.common and not reversed_name and (known.given < 2 and known.family < 2):
             break
-        if not index and not strong and not _name_like(word):
+        if not count and not strong and not (known.given or known.family > 1 or not known.common):
             break
-        kept_end = token_end
-    if kept_end is None:
+        if not count and not strong and known.common and not known.given:
+            break
+        kept, count = found.end(), count + 1
+    if kept is None:
         return None
-    while text[kept_end - 1] in ".-'’":
-        kept_end -= 1
-    if text[kept_end - 2 : kept_end] in ("'s", "’s"):
-        kept_end -= 2
-    return start, kept_end
+    while text[kept - 1] in ".-'’":
+        kept -= 1
+    if text[kept - 2 : kept] in ("'s", "’s"):
+        kept -= 2
+    return (start, kept) if kept > start else None
 
 
 class Names:
-    """Finds names by context and lists, then every further mention of them in the document."""
+    """Finds names by context, lists and model, then every further mention of them in the document."""
 
-    def find(self, text: str, lower: str) -> Iterator[Span]:
-        found = list(self._by_context(text, lower))
-        found += self._by_lists(text)
+    def find(self, page: Scan) -> Iterator[Span]:
+        found = [*self._titled(page), *self._labelled(page), *self._in_context(page)]
+        found += (
+            [Span.of(match, 0, "NAME", "script") for match in matches(_SCRIPT, "script", page.text)]
+            if not page.text.isascii()
+            else []
+        )
         yield from found
-        yield from self._again(text, found)
+        yield from self._again(page, found)
 
-    def _matches(self, pattern: "regex.Pattern[str]", name: str, text: str) -> Iterator["regex.Match[str]"]:
-        try:
-            yield from pattern.finditer(text, timeout=TIMEOUT)
-        except TimeoutError:
-            raise Late(name) from None
-
-    def _by_context(self, text: str, lower: str) -> Iterator[Span]:
-        for pattern, name, strong in (
-            (_TITLE, "title", True),
-            (_LABEL, "label", True),
-            (_BARE_LABEL, "by", False),
-            (_CREDENTIAL, "credential", True),
-            (_RELATIVE, "relative", False),
-        ):
-            for match in self._matches(pattern, name, text):
-                span = _cut(text, match.start("what"), match.end("what"), strong)
-                if span is not None:
-                    yield Span(*span, "NAME", name)
-        for match in self._matches(_TITLE_LOWER, "title", text):
+    def _titled(self, page: Scan) -> Iterator[Span]:
+        text = page.text
+        for match in matches(_TITLE, "title", text):
+            span = _cut(text, match.start("what"), match.end("what"), strong=True)
+            if span is not None:
+                yield Span(*span, "NAME", "title")
+        for match in matches(_TITLE_AND, "title_and", text) if "rs" in text else ():
+            for group in ("one", "two", "what"):
+                if match[group]:
+                    span = _cut(text, match.start(group), match.end(group), strong=True)
+                    if span is not None:
+                        yield Span(*span, "NAME", "title")
+        for match in matches(_TITLE_LOWER, "title_lower", text):
             words = match["what"].split(" ")
-            if words[0] in STOPS or not (_family(words[0]) or not _common(words[0])):
+            first = traits(words[0])
+            if first.stop or not (first.family or first.given or not first.common):
                 continue
-            more = len(words) > 1 and words[1] not in STOPS and words[1] not in lists.words() and _family(words[1])
+            second = traits(words[1]) if len(words) > 1 else None
+            more = second is not None and not second.common and not second.stop and second.family > 0
             start = match.start("what")
             yield Span(start, match.end("what") if more else start + len(words[0]), "NAME", "title")
+        for start, end in page.windows(_CREDENTIAL_NEAR, 70, 12):
+            for match in matches(_CREDENTIAL, "credential", text, start, end):
+                span = _cut(text, match.start("what"), match.end("what"), strong=True)
+                if span is not None and not (text[span[0] : span[1]].isupper() and span[1] - span[0] < 4):
+                    yield Span(*span, "NAME", "credential")
 
-    def _by_lists(self, text: str) -> Iterator[Span]:
-        for match in self._matches(_PAIR, "pair", text):
-            tokens = [(found.start(), found.end(), _plain(found[0])) for found in _TOKEN.finditer(match["what"])]
-            for index in range(len(tokens) - 1):
-                start, _, one = tokens[index]
-                if _given(one) < 1 or _common(one) or (one in EPONYMS and _given(one) < 3):
+    def _labelled(self, page: Scan) -> Iterator[Span]:
+        text, lower = page.text, page.lower
+        for colon in _COLON.finditer(text):
+            label = _label_before(lower, colon.start())
+            if label is None:
+                continue
+            at = colon.end()
+            strong = label in LABELS
+            match = _AT_LABEL.match(text, at, timeout=TIMEOUT)
+            if match is not None:
+                span = _cut(text, match.start("what"), match.end("what"), strong)
+                if span is not None and (strong or _proof(text[span[0] : span[1]])):
+                    yield Span(*span, "NAME", "label")
                     continue
-                end = None
-                for _, token_end, word in tokens[index + 1 :]:
-                    if len(word) == 1:
-                        continue
-                    if not _name_like(word) or word in STOPS or (_common(word) and _family(word) < 2):
-                        break
-                    end = token_end
-                if end is not None:
-                    begin = match.start("what")
-                    yield Span(begin + start, begin + end, "NAME", "pair")
-                    break
-        for match in self._matches(_COMMA, "comma", text):
-            family, given = (part.strip() for part in match["what"].split(",", 1))
-            one, two = _plain(family.split(" ")[-1]), _plain(given.split(" ")[0])
-            if _family(one) >= 1 and _given(two) >= 1 and not _common(two) and one not in STOPS and one not in EPONYMS:
-                yield Span.of(match, "what", "NAME", "comma")
+            pair = _LOWER_PAIR.match(text, at) if text[at].islower() else None
+            if pair is not None:
+                words = pair["what"].split(" ")
+                if traits(words[0]).given > 1 and traits(words[-1]).family and not traits(words[-1]).stop:
+                    yield Span.of(pair, "what", "NAME", "label")
+                    continue
+            if label in CODED_LABELS:
+                code = _CODED.match(text, at)
+                if code is not None and _plain(code["what"]) not in STOPS:
+                    yield Span.of(code, "what", "NAME", "initials")
 
-    def _again(self, text: str, found: list[Span]) -> Iterator[Span]:
+    def _in_context(self, page: Scan) -> Iterator[Span]:
+        """Capitalised words that can be names, judged by what stands before them, by lists, and by the model."""
+        text = page.text
+        groups = list(_groups(page))
+        for group in groups:
+            yield from self._judged(page, group)
+        for start, end in model.names(text, [(group[0][0], group[-1][1]) for group in groups]):
+            span = _trimmed(text, start, end)
+            if span is not None:
+                yield Span(*span, "NAME", "model")
+
+    def _judged(self, page: Scan, group: "list[tuple[int, int, str, Traits]]") -> Iterator[Span]:
+        text, lower = page.text, page.lower
+        start = group[0][0]
+        left = lower[max(0, start - 40) : start]
+        before = left.rsplit(None, 1)[-1].strip("(,:") if left and left[-1] in " (\n" and left.strip() else ""
+        match = None
+        if before in RELATIVES or (left.endswith((" is ", " named ", " called ")) and _relative_before(left)):
+            match = _AT_LABEL.match(text, start)
+            rule = "relative"
+        elif (by := _BY.search(left)) is not None:
+            match = _AT_LABEL.match(text, start)
+            rule = "by"
+            if match is not None and by[0].strip(" ,:\n") in _WEAK_BY and not _familiar(group[0][3]):
+                match = None
+        if match is not None:
+            span = _cut(text, match.start("what"), match.end("what"), strong=False)
+            if span is not None and _proof(text[span[0] : span[1]]) and not _eponym(text, *span):
+                yield Span(*span, "NAME", rule)
+                return
+        if len(group) > 1:
+            yield from _pairs(text, group)
+
+    def _again(self, page: Scan, found: list[Span]) -> Iterator[Span]:
         """Mentions of the words of found names elsewhere in the document."""
         words = set()
         for span in found:
-            for token in _TOKEN.findall(text[span.start : span.end]):
+            for token in _TOKEN.findall(page.text[span.start : span.end]):
                 word = token.strip(".,'’-")
                 low = word.lower()
-                if len(word) < 3 or word[0].islower() or low in STOPS or BLANK in word:
+                known = traits(low)
+                if len(word) < 3 or word[0].islower() or known.stop or known.product or low in EPONYM_NOUNS:
                     continue
-                if (low in lists.words() or low in EPONYMS) and not (_given(low) == 3 and low not in lists.words()):
+                if (known.common and known.given < 3) or (known.eponym and not known.given):
                     continue
                 words.add(low)
         if not words:
             return
         options = "|".join(sorted(map(regex.escape, words), key=lambda word: (-len(word), word)))
-        pattern = regex.compile(rf"(?<![\p{{L}}])(?:{options})(?![\p{{L}}])", regex.V1 | regex.IGNORECASE)
-        for match in self._matches(pattern, "again", text):
-            if not match[0].islower():
+        pattern = regex.compile(rf"(?<![\p{{L}}])(?:{options})(?![\p{{L}}])", regex.V1)
+        for match in matches(pattern, "again", page.lower):
+            word = page.text[match.start() : match.end()]
+            if not word.islower() and not _eponym(page.text, *match.span()):
                 yield Span.of(match, 0, "NAME", "again")
+
+
+def _label_before(lower: str, at: int) -> str | None:
+    """The label that ends at a colon, if it is one whose value is a person."""
+    left = lower[max(0, at - 36) : at].rstrip(" )*")
+    left = left.removesuffix("(s")
+    for mark in ("\n", ".", ",", ";", "|", "\t"):
+        left = left.rsplit(mark, 1)[-1] if mark != "." or " by" not in left else left
+    words = left.split()
+    for count in range(min(4, len(words)), 0, -1):
+        label = " ".join(words[-count:]).strip("(*-•")
+        if label in LABELS or label in WEAK_LABELS:
+            return label
+    return None
+
+
+def _proof(name: str) -> bool:
+    """Whether a found name looks like one by itself: some word of it is a name and nothing else."""
+    for token in name.split():
+        word = _plain(token)
+        if len(word) < 2:
+            continue
+        known = traits(word)
+        if known.stop or known.product or (token.isupper() and (len(token) < 4 or word in ACRONYMS)):
+            return False
+        if known.given > 1 or ((known.given or known.family) and not known.common and not known.eponym):
+            return True
+        if not known.common and not known.eponym and not token.isupper() and len(word) > 3:
+            return True
+    return False
+
+
+def _familiar(known: Traits) -> bool:
+    """A word that is a frequent name and not much else."""
+    return not known.common and not known.product and (known.given > 1 or (known.family == 3 and not known.eponym))
+
+
+def _relative_before(left: str) -> bool:
+    return any(word.strip(",") in RELATIVES for word in left.split()[-4:-1])
+
+
+def _eponym(text: str, start: int, end: int) -> bool:
+    """`Parkinson's disease`, `Foley catheter`, `Jackson-Pratt drain`: the next word says so."""
+    if text[end : end + 1] == "-" or text[start - 1 : start] == "-":
+        return True
+    after = _NEXT_WORD.match(text, end)
+    if after is None:
+        return False
+    noun = after[1].lower()
+    return (noun in EPONYM_NOUNS or noun.rstrip("s") in EPONYM_NOUNS) and traits(
+        _plain(text[start:end].split()[-1])
+    ).given < 3
+
+
+_NEXT_WORD = re.compile(r"(?:['’]s)?[ ]([A-Za-z]+)")
+_JOINT = re.compile(r"[ ](?:[A-Z]\.?[ ]|(?:de|van|von|del|la|di|da|al|bin|der|den|dos|el|du|le)[ ]){0,2}$|^[ ]$|^-$")
+
+
+def _groups(page: Scan) -> "Iterator[list[tuple[int, int, str, Traits]]]":
+    """Runs of capitalised words with only blanks, initials and particles between them, of which some may be names."""
+    text = page.text
+    group: list[tuple[int, int, str, Traits]] = []
+    some = False
+    for start, end, word in page.capitalised:
+        if end - start == 1:
+            continue
+        known = traits(_plain(word))
+        candidate = known.candidate and not (end - start < 4 and word.isupper() and not known.given)
+        if group:
+            gap = text[group[-1][1] : start]
+            if gap not in (" ", "-") and not (len(gap) < 12 and _JOINT.match(gap)):
+                if some:
+                    yield group
+                group, some = [], False
+        group.append((start, end, word, known))
+        some = some or candidate
+    if group and some:
+        yield group
+
+
+def _pairs(text: str, group: "list[tuple[int, int, str, Traits]]") -> Iterator[Span]:
+    """A given name with a family name after it: proof enough when neither is an ordinary word or an eponym."""
+    index = 0
+    while index < len(group) - 1:
+        start, _, word, known = group[index]
+        if (
+            known.given
+            and not known.common
+            and not known.stop
+            and not (known.eponym and known.given < 3)
+            and not known.product
+            and not (word.isupper() and len(word) < 4)
+        ):
+            end = None
+            for step in range(index + 1, min(index + 4, len(group))):
+                _, next_end, other, more = group[step]
+                if more.stop or more.product or (more.common and more.family < 3) or other.lower() in EPONYM_NOUNS:
+                    break
+                if not more.family and not more.given and (other.isupper() or known.given < 2):
+                    break
+                end, index = next_end, step
+            if end is not None and not _eponym(text, start, end):
+                yield Span(start, end, "NAME", "pair")
+        index += 1
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """The model's span without what cannot be a name; None when nothing proves it."""
+    span = _cut(text, start, end, strong=True)
+    if span is None or _eponym(text, *span) or not _proof(text[span[0] : span[1]]):
+        return None
+    return span
+
+
+def all_words(spans: Iterable[Span], text: str) -> set[str]:
+    """The words of names, in lower case."""
+    return {_plain(token) for span in spans for token in _TOKEN.findall(text[span.start : span.end])}
+
+
+__all__ = ["Late", "Names", "Traits", "all_words", "traits"]

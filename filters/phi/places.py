@@ -7,8 +7,9 @@ import regex
 
 from filters.phi import lists
 from filters.phi.locales import Locale
-from filters.phi.rules import TIMEOUT, Late, Rule
+from filters.phi.rules import Rule
 from filters.phi.safe import STOPS
+from filters.phi.scan import Scan
 from filters.phi.spans import Span
 
 _CAP = r"(?:\p{Lu}[\p{L}'’]+(?:-\p{Lu}?[\p{L}'’]+)?|\p{Lu}\.)"
@@ -40,78 +41,150 @@ _FACILITY = (
     r"Assisted Living|Manor|Senior Living|Dialysis(?: Center)?|Health Services|Physicians Group|Eye (?:Center|Institute))"
 )
 # A facility's name made of these alone is a department or a kind, not a place.
-_GENERIC = STOPS | frozenset(
-    ["the", "a", "an", "our", "your", "this", "that", "local", "outside", "community", "emergency", "urgent", "pain", "wound", "day", "same", "sleep", "memory", "eye", "women", "womens", "women's", "children", "childrens", "children's", "mens", "veterans", "va", "state", "county", "city", "acute", "subacute", "skilled", "primary", "secondary", "tertiary", "main", "area", "mobile", "field", "base", "foot", "hand", "headache", "diabetes", "diabetic", "asthma", "allergy", "stroke", "fracture", "transplant", "infusion", "chemotherapy", "anticoagulation", "coumadin", "methadone", "travel", "walk-in", "walk", "in", "weight", "loss", "fertility", "prenatal", "hypertension", "hepatitis", "arthritis", "osteoporosis", "lipid", "epilepsy", "seizure", "spine", "joint", "back", "breast", "cardiac", "minor", "major", "elective", "open", "robotic", "laser", "cosmetic", "bariatric", "reconstructive", "laparoscopic", "thoracic", "cataract", "refractive", "previous", "prior", "status", "post", "bypass", "coronary", "brain", "heart", "lung", "liver", "kidney", "home", "inpatient", "outpatient", "ambulatory", "another", "and", "of", "for", "at", "to", "in", "on", "or", "by", "with", "from", "behavioral", "mental", "occupational", "sports", "dental", "ent", "gi", "gyn", "ob", "obgyn", "retail", "specialty", "compounding", "mail", "order", "nearest", "retina", "glaucoma", "cornea", "low", "vision", "dermatologic", "mohs", "plastic", "oral", "orthognathic", "maxillofacial", "gastric", "general", "new", "old", "great", "greater", "grand"]
-)  # fmt: skip
+_GENERIC: frozenset[str] = STOPS | lists.safe("facility")
 
-_HOSPITAL = regex.compile(
+_FACILITY_NEAR = regex.compile(
+    r"\b(?:Hospital|HOSPITAL|Medical (?:Cent|Ctr|Group|Assoc|Pract)|MEDICAL CENTER|Med Ctr|Clinics?\b|CLINIC|Infirm|INFIRM|Hospice|Health|"
+    r"Nursing|NURSING|Care (?:Home|Cent)|Rehab|Surgery|Surgical C|Cancer|Heart (?:C|I)|Memorial|Sanat|Sanit|Pharmacy|NHS|Assisted|Manor|"
+    r"Senior L|Dialysis|Physicians G|Eye (?:C|I))"
+)
+_HOSPITAL = Rule(
+    "HOSPITAL",
+    "facility",
     rf"(?<![\w.])(?P<what>(?:(?:St|Mt|Ft)\.?[ ]|{_CAP}(?:[ ]|,[ ](?=\p{{L}}+ and ))|(?:of|the|and|&|for|at|in)[ ]){{1,7}}{_FACILITY}(?:[ ](?:of|at|in)[ ](?:the[ ])?{_CAP}(?:[ ]{_CAP}){{0,2}})?)(?!\w)",
-    regex.V1,
+    _FACILITY_NEAR,
+    (80, 70),
 )
 _SAINT = Rule(
     "HOSPITAL",
     "saint",
     r"(?<!\w)(?:at|to|from|At|To|From)[ ](?:the[ ])?(?P<what>(?:St|Saint|Mt|Mount)\.?[ ]\p{Lu}\p{Ll}+(?:['’]s)?(?:[ ]\p{Lu}\p{Ll}+['’]s)?)(?!\w)",
+    regex.compile(r"(?:St|Saint|Mt|Mount)\.? [A-Z]"),
+    (12, 40),
 )
 _LABELLED = Rule(
     "HOSPITAL",
     "facility_labelled",
-    rf"(?<!\w)(?i:facility|hospital|institution|clinic|practice|surgery|trust|pharmacy)(?i: name)?[ ]?:[ ]{{0,3}}(?P<what>{_CAP}(?:(?:[ ]|,[ ]|[ ]?[-&/][ ]?)(?:of |the |and |& )?{_CAP}){{0,7}})",
-    ("facility", "hospital", "institution", "clinic", "practice", "surgery", "trust", "pharmacy"),
+    rf"(?<!\w)(?i:facility|hospital|institution|clinic|practice|surgery|trust|pharmacy|site|location)(?i: name)?[ ]?:[ ]{{0,3}}(?P<what>{_CAP}(?:(?:[ ]|,[ ]|[ ]?[-&/][ ]?)(?:of |the |and |& )?{_CAP}){{0,7}})",
+    (
+        "facility:",
+        "facility name",
+        "hospital:",
+        "hospital name",
+        "institution:",
+        "clinic:",
+        "clinic name",
+        "practice:",
+        "practice name",
+        "surgery:",
+        "trust:",
+        "pharmacy:",
+        "site:",
+        "location:",
+    ),
+    (4, 140),
+    check=lambda match: _specific(match["what"]),
 )
 _WARD = Rule(
     "WARD",
     "ward",
-    r"(?<!\w)(?i:ward|room|rm\.?|bed|bay|cubicle|bay)[ ]?(?i:no\.?|number|#|:)?[ ]?(?P<what>[A-Z]{0,2}-?\d{1,4}[A-Z]?(?:-\d{1,2}|-[A-Z])?)(?![\w]|[ ]?(?i:days?|hours?|years?|x\b|times|mm|cm))|"
+    r"(?<!\w)(?i:ward|room|rm\.?|bed|bay|cubicle)[ ]?(?i:no\.?|number|#|:)?[ ]?(?P<what>[A-Z]{0,2}-?\d{1,4}[A-Z]?(?:-\d{1,2}|-[A-Z])?)(?![\w]|[ ]?(?i:days?|hours?|years?|x\b|times|mm|cm|air|temp))|"
     r"(?<!\w)(?P<what>\p{Lu}\p{Ll}{2,15}(?: \p{Lu}\p{Ll}{2,15})?[ ]Ward)(?!\w)|(?<!\w)(?i:ward)[ ]?:[ ]{0,2}(?P<what>\p{Lu}\p{L}+(?: \p{Lu}?[\p{L}\d]+)?)",
-    ("ward", "room", "rm", "bed", "bay", "cubicle"),
-)  # fmt: skip
+    ("ward", "room", "rm ", "rm. ", "rm#", "bed ", "bed:", "bed#", "bay ", "cubicle"),
+    (36, 30),
+    check=lambda match: not (match[0].endswith("Ward") and match["what"].split(" ")[0].lower() in _GENERIC),
+)
+_NOT_EMPLOYERS: frozenset[str] = STOPS | {"i", "dr", "dr.", "mr", "ms", "mrs"}
 _EMPLOYER = Rule(
     "EMPLOYER",
     "employer",
-    rf"(?<!\w)(?i:works?(?: (?:part|full)[- ]time)? (?:at|for)|worked (?:at|for)|working (?:at|for)|employed (?:by|at|with)|employer(?: is| name)?[ ]?:?|retired from|(?:has|got) a job (?:at|with)|(?:clerk|teacher|driver|manager|engineer|nurse|cook|welder|cashier|mechanic|accountant|analyst|supervisor) (?:at|for|with))[ ](?:the |a )?"
-    rf"(?P<what>(?:{_CAP}|[A-Z]{{2,6}}|\d\p{{L}}+)(?:(?:[ ]|,[ ](?=Inc|LLC|Ltd|Co\b|\p{{Lu}}\p{{L}}+ and ))(?:of |the |and |& |- )?(?:{_CAP}|[A-Z]{{2,6}})){{0,5}}\.?)",
-    ("work", "employ", "retired", "job", " at ", " for ", " with "),
-)
+    rf"(?<!\w)(?i:works?(?: (?:part|full)[- ]time)?(?: as an? \p{{Ll}}+(?: \p{{Ll}}+)?)? (?:at|for)|worked(?: as an? \p{{Ll}}+(?: \p{{Ll}}+)?)? (?:at|for)|working(?: as an? \p{{Ll}}+(?: \p{{Ll}}+)?)? (?:at|for)|employed (?:by|at|with)|employer(?: is| name)?[ ]?:?|place of work[ ]?:|retired from|(?:has|got) a job (?:at|with)|job at|laid off (?:from|by)|career at|(?:clerk|teacher|driver|manager|engineer|nurse|cook|welder|cashier|mechanic|accountant|analyst|supervisor) (?:at|for|with))[ ](?:the |a )?"
+    rf"(?P<what>(?:{_CAP}|[A-Z]{{2,6}}|\d\p{{L}}+)(?:(?:[ ]|,[ ](?=Inc|LLC|Ltd|Co\b|\p{{Lu}}\p{{L}}+ and ))(?:of |the |and |& |- )?(?:{_CAP}|[A-Z]{{2,6}}|&)){{0,5}}\.?)",
+    ("work", "employ", "retired from", "job ", "laid off", "career at", "clerk ", "teacher ", "driver ", "manager ", "engineer ",
+     "nurse ", "cook ", "welder ", "cashier ", "mechanic ", "accountant ", "analyst ", "supervisor "),
+    (4, 140),
+    check=lambda match: match["what"].split(" ")[0].lower() not in _NOT_EMPLOYERS,
+)  # fmt: skip
 _SCHOOL = Rule(
     "EMPLOYER",
     "school",
     rf"(?<!\w)(?P<what>{_CAP}(?:[ ]{_CAP}){{0,3}}[ ](?:High School|Elementary School|Middle School|Elementary|Primary School|Secondary School|Academy|University|College|School District|Community College))(?!\w)|(?<!\w)(?P<what>University of {_CAP}(?:[ ]{_CAP})?)",
-    ("school", "elementary", "academy", "university", "college"),
+    regex.compile(r"School|Elementary|Academy|University|College"),
+    (70, 40),
 )
-_CITY_CUE = regex.compile(
-    r"(?<!\w)(?i:liv(?:es?|ing|ed) in|resid(?:es?|ing|ed) in|resident of|from|moved to|moved from|born in|raised in|grew up in|native of|hometown(?: is| of)?|"
-    r"travel(?:s|ed|ing|led|ling)? to|trip to|flew to|visit(?:ing|ed)|back from|relocated to|city[ ]?:|town[ ]?:|in|near|to|at)[ ](?:the city of |downtown |nearby )?"
-    r"(?P<what>(?:(?:St|Mt|Ft)\.[ ])?\p{Lu}[\p{L}'’]+(?:[ -]\p{Lu}[\p{L}'’]+){0,2})(?![\w])",
-    regex.V1,
+_COMPANY = Rule(
+    "EMPLOYER",
+    "company",
+    rf"(?i:employer|occupation|works? (?:at|for)|company)[^\n.]{{0,40}}?(?P<what>{_CAP}(?:(?:[ ]|,[ ]|[ ]?&[ ])(?:and )?{_CAP}){{0,4}},?[ ](?:Inc|LLC|Ltd|PLC|Corp|Corporation|Company|Co|Group|Holdings|Industries|Enterprises)\b\.?)",
+    ("employer", "occupation", "works at", "works for", "company"),
+    (4, 140),
 )
-_WEAK = frozenset({"in", "near", "to", "at", "from", "visited", "visiting"})
-_MAX_CITY_WORDS = 3
+_TOWN_CUE = regex.compile(
+    r"(?<!\w)(?P<cue>liv(?:es?|ing|ed) (?:in|near|outside)|resid(?:es?|ing|ed) in|resident of|from|moved (?:to|from)|born in|raised in|grew up in|native of|hometown(?: is| of|:)?|"
+    r"travel(?:s|ed|ing|led|ling)? to|trip to|flew to|visit(?:ing|ed)|back from|relocated to|city[ ]?:|town[ ]?:|place of birth[ ]?:|birthplace[ ]?:|in|near|to|at|of)[ ](?:the city of |downtown |nearby |the )?$"
+)
+_WEAK = frozenset({"in", "near", "to", "at", "from", "of", "visited", "visiting"})
+_MAX_TOWN_WORDS = 3
 
 
 def rules(locales: tuple[Locale, ...]) -> tuple[Rule, ...]:
-    """The pattern rules of places; facilities and cities by list are `find`."""
-    regions = "|".join(sorted({region for one in locales for region in one.regions}, key=lambda r: (-len(r), r)))
+    """The pattern rules of places; towns by list are `_towns`."""
+    regions = _regions(locales)
     tail = rf"(?:(?:,[ ]?|[ ]|[ ]?\n[ ]?){_CAP}(?:[ -]{_CAP}){{0,3}})?(?:,?[ \n]{{1,2}}(?:{regions})\b)?(?:,?[ \n]{{1,2}}\d{{5}}(?:-\d{{4}})?)?"
+    near, five = regex.compile(r"\d[A-Za-z]?,? (?:[A-Z]|of |the |\d+[snrt])"), regex.compile(r"\d{5}")
     return (
-        Rule("STREET", "street", rf"(?<![\w/.-])(?P<what>{_NUMBER},?[ ]{_DIRECTION}?(?:(?:{_CAP}|\d{{1,3}}(?:st|nd|rd|th)|of|the)[ ]){{1,4}}?{_SURE}\b\.?{_UNIT}?)(?!\w)"),
-        Rule("STREET", "street_tail", rf"(?<![\w/.-])(?P<what>{_NUMBER},?[ ]{_DIRECTION}?(?:{_CAP}[ ]){{1,4}}?{_SUFFIX}\b\.?(?:{_UNIT}|(?=,[ ]?{_CAP}(?:[ ]{_CAP}){{0,3}},[ ](?:{regions})\b)))(?!\w)"),
-        Rule("STREET", "po_box", r"(?i)(?<!\w)(?:p\.? ?o\.? box|post office box)[ #]{1,2}\d{1,7}(?!\w)", ("box",)),
-        Rule("STREET", "address_labelled", rf"(?<!\w)(?i:(?:home |mailing |street |residential |billing |postal )?address)[ ]?:[ ]{{0,3}}(?P<what>{_NUMBER}[ ][^\n,;]{{3,60}}{tail})", ("address",)),
-        Rule("CITY", "city_region_zip", rf"(?<!\w)(?P<what>{_CAP}(?:[ -]{_CAP}){{0,3}}),?[ ](?=(?:{regions})\b[., ]{{0,2}}[ \n]?\d{{5}}(?!\d))"),
-        Rule("ZIP", "zip_after_region", rf"(?<!\w)(?:{regions})[.,]?[ \n]{{1,2}}(?P<what>\d{{5}}(?:-\d{{4}})?)(?![\w-])"),
-        _LABELLED, _WARD, _EMPLOYER, _SCHOOL, _SAINT,
-        *(rule for one in locales for rule in one.places if rule.name != "us_zip"),
+        Rule("STREET", "street", rf"(?<![\w/.-])(?P<what>{_NUMBER},?[ ]{_DIRECTION}?(?:(?:(?:{_CAP}|\d{{1,3}}(?:st|nd|rd|th)|of|the)[ ]){{1,4}}?{_SURE}\b\.?(?:[ ](?:N|S|E|W|NE|NW|SE|SW)\b\.?)?|Broadway){_UNIT}?)(?!\w)",
+             near, (8, 120), check=_street),
+        Rule("STREET", "street_tail", rf"(?<![\w/.-])(?P<what>{_NUMBER},?[ ]{_DIRECTION}?(?:{_CAP}[ ]){{1,4}}?{_SUFFIX}\b\.?(?:{_UNIT}|(?=,?[ \n]{_CAP}(?:[ ]{_CAP}){{0,3}},[ ](?:{regions})\b)))(?!\w)", near, (8, 160)),
+        Rule("STREET", "po_box", r"(?i)(?<!\w)(?:p\.? ?o\.? box|post office box)[ #]{1,2}\d{1,7}(?!\w)", ("box",), (12, 16)),
+        Rule("STREET", "address_labelled", rf"(?<!\w)(?i:(?:home |mailing |street |residential |billing |postal )?address)[ ]?:[ ]{{0,3}}(?P<what>(?:{_NUMBER}|Flat|Apt|Unit|\p{{Lu}}\p{{Ll}}+ (?:House|Cottage|Farm|Court|Lodge))[ ,][^\n,;]{{3,60}}{tail})", ("address",), (14, 200)),
+        Rule("CITY", "city_region_zip", rf"(?<!\w)(?P<what>{_CAP}(?:[ -]{_CAP}){{0,3}}),?[ ](?=(?:{regions})\b[., ]{{0,2}}[ \n]?\d{{5}}(?!\d))", five, (80, 8)),
+        Rule("CITY", "city_postcode", rf"(?<!\w)(?P<what>{_CAP}(?:[ -]{_CAP}){{0,2}}),?[ \n](?=[A-Z]{{1,2}}\d[A-Z\d]? \d[A-Z]{{2}}\b)", regex.compile(r" \d[A-Z]{2}\b"), (60, 4)),
+        Rule("ZIP", "zip_after_region", rf"(?<!\w)(?:{regions})[.,]?[ \n]{{1,2}}(?P<what>\d{{5}}(?:-\d{{4}})?)(?![\w-])", five, (40, 8)),
+        _HOSPITAL, _LABELLED, _WARD, _EMPLOYER, _SCHOOL, _COMPANY, _SAINT,
+        *(rule for one in locales for rule in one.places),
     )  # fmt: skip
 
 
-def _city_region(locales: tuple[Locale, ...]) -> "regex.Pattern[str]":
-    regions = "|".join(sorted({region for one in locales for region in one.regions}, key=lambda r: (-len(r), r)))
-    return regex.compile(rf"(?<!\w)(?P<what>{_CAP}(?:[ -]{_CAP}){{0,3}}),[ ](?P<region>{regions})(?!\w|-\w)", regex.V1)
+def _regions(locales: tuple[Locale, ...]) -> str:
+    return "|".join(sorted({region for one in locales for region in one.regions}, key=lambda r: (-len(r), r)))
 
 
+def _street(match: "regex.Match[str]") -> bool:
+    """`2 Dr. Smith` and `3 St` are no addresses: a word stands between the number and its street."""
+    words = match["what"].split()
+    return len(words) > 2 and not (words[1].lower() in STOPS and words[2].rstrip(".") in ("Dr", "Pl", "Ct", "St"))
+
+
+def _specific(name: str) -> bool:
+    return any(word.lower().strip(".,") not in _GENERIC for word in name.split())
+
+
+# Codes of states that are also degrees or words: they need a town that is on the list.
 _DEGREES = frozenset(
-    {"MD", "PA", "MA", "OR", "DO", "CO", "IN", "ME", "OK", "DC", "CT", "MS", "HI", "PR", "AL", "LA", "DE", "MT"}
+    [
+        "MD",
+        "PA",
+        "MA",
+        "OR",
+        "DO",
+        "CO",
+        "IN",
+        "ME",
+        "OK",
+        "DC",
+        "CT",
+        "MS",
+        "HI",
+        "PR",
+        "AL",
+        "LA",
+        "DE",
+        "MT",
+        "ID",
+        "AS",
+        "VA",
+    ]
 )
 
 
@@ -120,64 +193,81 @@ class Places:
 
     def __init__(self, locales: tuple[Locale, ...]) -> None:
         self.rules = rules(locales)
-        self._region = _city_region(locales)
+        self._region = Rule(
+            "CITY",
+            "city_region",
+            rf"(?<!\w)(?P<what>{_CAP}(?:[ -]{_CAP}){{0,3}}),[ ](?P<region>{_regions(locales)})(?!\w|-\w|\.\w)",
+            regex.compile(r", [A-Z]"),
+            (70, 30),
+            check=_town_and_region,
+        )
         self._regions = frozenset(region.lower() for one in locales for region in one.regions)
+        self._first_words = frozenset(town.split(" ")[0].split("-")[0] for town in lists.cities())
 
-    def find(self, text: str, lower: str) -> Iterator[Span]:
-        for rule in self.rules:
-            yield from rule.find(text, lower)
-        yield from self._facilities(text)
-        yield from self._towns(text)
-
-    def _facilities(self, text: str) -> Iterator[Span]:
-        try:
-            for match in _HOSPITAL.finditer(text, timeout=TIMEOUT):
-                span = _facility(match)
-                if span is not None:
+    def find(self, page: Scan) -> Iterator[Span]:
+        for rule in (*self.rules, self._region):
+            for span in rule.find(page):
+                if rule is _HOSPITAL:
+                    cut = _facility(page.text, span)
+                    if cut is not None:
+                        yield cut
+                else:
                     yield span
-        except TimeoutError:
-            raise Late("hospital") from None
+        yield from self._towns(page)
 
-    def _towns(self, text: str) -> Iterator[Span]:
-        towns = lists.cities()
-        for match in self._region.finditer(text):
-            name, region = match["what"], match["region"]
-            known = name.lower() in towns or name.split()[-1].lower() in towns
-            if known or (len(region) > 2 and region not in _DEGREES) or region not in _DEGREES:
-                if name.lower() in STOPS or (region in _DEGREES and not known):
-                    continue
-                yield Span.of(match, "what", "CITY", "city_region")
-        for match in _CITY_CUE.finditer(text):
-            words = match["what"].split(" ")
-            cue = match[0][: match.start("what") - match.start()].strip().lower()
-            for count in range(min(len(words), _MAX_CITY_WORDS), 0, -1):
-                name = " ".join(words[:count]).lower()
-                if name in self._regions or name in STOPS:
+    def _towns(self, page: Scan) -> Iterator[Span]:
+        towns, text = lists.cities(), page.text
+        reached = 0
+        for start, _, word in page.capitalised:
+            if start < reached or word.lower().split("-")[0] not in self._first_words:
+                continue
+            cue = _TOWN_CUE.search(page.lower, max(0, start - 40), start)
+            if cue is None:
+                continue
+            found = _TOWN.match(text, start)
+            if found is None:
+                continue
+            words = found[0].split(" ")
+            for count in range(min(len(words), _MAX_TOWN_WORDS), 0, -1):
+                name = " ".join(words[:count])
+                low = name.lower()
+                if low in self._regions or low in STOPS:
                     break
-                if name in towns and not (cue in _WEAK and count == 1 and _doubtful(name)):
-                    start = match.start("what")
-                    yield Span(start, start + len(" ".join(words[:count])), "CITY", "city")
+                if low in towns and not (cue["cue"] in _WEAK and count == 1 and _doubtful(low)):
+                    reached = start + len(name)
+                    yield Span(start, reached, "CITY", "city")
                     break
+
+
+_TOWN = regex.compile(r"(?:(?:St|Mt|Ft)\.[ ])?\p{Lu}[\p{L}'’]+(?:[ -]\p{Lu}[\p{L}'’]+){0,2}(?!\w)")
+
+
+def _town_and_region(match: "regex.Match[str]") -> bool:
+    name, region = match["what"].lower(), match["region"]
+    known = name in lists.cities() or name.split()[-1] in lists.cities()
+    if name in STOPS or all(word in STOPS for word in name.split()):
+        return False
+    return known if region in _DEGREES else known or len(region) > 2 or not _doubtful(name)
 
 
 def _doubtful(name: str) -> bool:
-    return name in lists.words() or name in lists.first() or name in lists.last()
+    return name in lists.words() or name in lists.first() or lists.last().get(name, 0) > 1
 
 
-def _facility(match: "regex.Match[str]") -> Span | None:
-    """The facility's name without the words before it that belong to the sentence."""
-    words = list(regex.finditer(r"\S+", match["what"]))
-    start = 0
-    while start < len(words) and words[start][0].lower().strip(",.") in _GENERIC:
-        start += 1
-    kind = regex.search(_FACILITY + r"(?:[ ](?:of|at|in)[ ].*)?$", match["what"])
+def _facility(text: str, span: Span) -> Span | None:
+    """The facility's name without the words before it that belong to the sentence; None for a mere kind."""
+    value = text[span.start : span.end]
+    kind = _KIND.search(value)
     if kind is None:
         return None
-    telling = [
-        word for word in words[start:] if word.start() < kind.start() and word[0].lower().strip(",.") not in _GENERIC
-    ]
-    tail = regex.search(r"[ ](?:of|at|in)[ ](?:the[ ])?(\S+)", kind[0])
-    if not telling and not (tail and tail[1].lower() not in _GENERIC):
+    words = [found for found in regex.finditer(r"\S+", value) if found.start() < kind.start()]
+    while words and words[0][0].lower().strip(",.") in _GENERIC:
+        words.pop(0)
+    telling = any(word[0].lower().strip(",.") not in _GENERIC for word in words)
+    if not telling and not (kind["of"] and kind["of"].lower() not in _GENERIC):
         return None
-    begin = match.start("what") + (words[start].start() if telling else kind.start())
-    return Span(begin, match.end("what"), "HOSPITAL", "facility")
+    begin = span.start + (words[0].start() if telling else kind.start())
+    return Span(begin, span.end, "HOSPITAL", "facility")
+
+
+_KIND = regex.compile(_FACILITY + r"(?:[ ](?:of|at|in)[ ](?:the[ ])?(?P<of>\S+).*)?$")

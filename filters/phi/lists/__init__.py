@@ -51,6 +51,21 @@ def cities() -> frozenset[str]:
     return frozenset(_lines("cities.txt.xz"))
 
 
+@functools.lru_cache(maxsize=1)
+def _safe() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for line in (HERE / "safe.txt").read_text(encoding="utf-8").splitlines():
+        kind, colon, rest = line.partition(": ")
+        if colon and not kind.startswith("#"):
+            found.setdefault(kind, set()).update(rest.split(" | ") if "label" in kind else rest.split())
+    return {kind: frozenset(words) for kind, words in found.items()}
+
+
+def safe(kind: str) -> frozenset[str]:
+    """Words of safe.txt: stop, eponym, product, acronym, clinical, noun, relative, label, weak-label, coded-label."""
+    return _safe()[kind]
+
+
 def world() -> tuple[list[str], list[str]]:
     """Given and family names of world.txt, as written."""
     found: dict[str, list[str]] = {"first": [], "last": []}

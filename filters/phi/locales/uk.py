@@ -4,7 +4,7 @@
 import regex
 
 from filters.phi.locales import Locale
-from filters.phi.rules import Rule
+from filters.phi.rules import NUMBERS, Rule
 
 COUNTIES = (
     "England", "Scotland", "Wales", "Northern Ireland", "Bedfordshire", "Berkshire", "Buckinghamshire",
@@ -32,19 +32,18 @@ LOCALE = Locale(
     name="uk",
     day_first=True,
     phones=(
-        Rule("PHONE", "uk_phone", rf"(?<![\w.-])(?:(?:\+|00)44[ -]?(?:\(0\)[ -]?)?\d{{2,5}}|\(0\d{{2,5}}\)|0\d{{2,5}}){_REST}(?:[ ,]{{0,2}}(?i:x|ext\.?|extension)[ .:]{{0,2}}\d{{1,6}})?(?![\w-]|\.\d)"),
+        Rule("PHONE", "uk_phone", rf"(?<![\w.-])(?:(?:\+|00)44[ -]?(?:\(0\)[ -]?)?\d{{2,5}}|\(0\d{{2,5}}\)|0\d{{2,5}}){_REST}(?:[ ,]{{0,2}}(?i:x|ext\.?|extension)[ .:]{{0,2}}\d{{1,6}})?(?![\w-]|\.\d)", NUMBERS),
     ),
     strict_phones=(
         Rule("PHONE", "uk_phone", rf"(?<![\w.-])(?:\+|00)44[ -]?(?:\(0\)[ -]?)?\d{{2,5}}{_REST}(?![\w-]|\.\d)", ("+44", "0044")),
-        Rule("PHONE", "international", r"(?<![\w.])\+[1-9]\d{0,2}(?:[ .-]?\(0\))?(?:[ .-]?\(?\d{2,5}\)?){2,5}(?![\w-]|\.\d)", ("+",)),
     ),
     identifiers=(
-        Rule("MRN", "nhs", r"(?<![\w.-])(?P<label>(?i:nhs|chi|h&c|hcn|health and care)(?i:[ ](?:number|no\.?|id))?[ :#]{1,4})?(?P<what>\d{3}[ -]\d{3}[ -]\d{4}|(?(label)\d{10}|(?!)))(?![\w-]|\.\d)", check=_nhs),
-        Rule("SSN", "nino", r"(?<!\w)(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D](?!\w)"),
+        Rule("MRN", "nhs", r"(?<![\w.-])(?P<label>(?i:nhs|chi|h&c|hcn|health and care)(?i:[ ](?:number|no\.?|id))?[ :#]{1,4})?(?P<what>\d{3}[ -]\d{3}[ -]\d{4}|(?(label)\d{10}|(?!)))(?![\w-]|\.\d)", NUMBERS, check=_nhs),
+        Rule("SSN", "nino", r"(?<!\w)(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D](?!\w)", regex.compile(r"[0-9]{2} ?[0-9]{2} ?[0-9]{2}"), (4, 16)),
         Rule("VEHICLE", "uk_plate", r"(?i)(?<!\w)(?:reg(?:istration)?|plate|vehicle|car)[ :#]{1,3}(?:is |no\.? |number )?(?P<what>[A-Z]{2}\d{2} ?[A-Z]{3})(?!\w)", ("reg", "plate", "vehicle", "car")),
     ),
     places=(
-        Rule("ZIP", "uk_postcode", r"(?<![\w-])(?:[A-PR-UWYZ][A-HK-Y]?\d[\dA-HJKPSTUW]?[ ]{1,2}\d[ABD-HJLNP-UW-Z]{2}|GIR 0AA)(?![\w-])"),
+        Rule("ZIP", "uk_postcode", r"(?<![\w-])(?:[A-PR-UWYZ][A-HK-Y]?\d[\dA-HJKPSTUW]?[ ]{1,2}\d[ABD-HJLNP-UW-Z]{2}|GIR 0AA)(?![\w-])", regex.compile(r" \d[A-Z]{2}"), (6, 6)),
         Rule("ZIP", "uk_postcode_glued", r"(?i)(?<!\w)(?:post ?code)[ :]{1,3}(?P<what>[A-Z]{1,2}\d[A-Z\d]?[ ]?\d[A-Z]{2})(?!\w)", ("post",)),
     ),
     regions=COUNTIES,
