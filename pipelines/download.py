@@ -193,7 +193,7 @@ def _listed(
     remotes = list(source.listing(door))
     if not remotes and base and transport.scheme(base) == "file":
         remotes = list(_folder(source, transport.local_path(base)))
-    if not remotes:
+    if not remotes and getattr(source, "since", None) is None:
         raise BadInput(
             f"{source.name} offers nothing to fetch{f' at {base}' if base else ''}; put its files into a folder of "
             f"that name and give the folder above with --raw"

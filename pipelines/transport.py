@@ -25,6 +25,7 @@ import urllib3
 from corpus.files import BadInput
 
 BLOCK = 1 << 18
+PACKET = 1 << 16  # read from a socket at once: what is lost of it when the connection breaks
 AGENT = "medical-corpus/0.1"
 _PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that another try may mend
 _PAGE = (b"<!doctype html", b"<html")
@@ -203,7 +204,7 @@ def open_http(session: requests.Session, url: str, start: int, validator: str | 
 def _body(response: requests.Response) -> Iterator[bytes]:
     with response:
         try:
-            yield from response.raw.stream(BLOCK, decode_content=False)
+            yield from response.raw.stream(PACKET, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Interrupted(_short(error)) from error
 
@@ -281,7 +282,7 @@ def open_s3(client: Any, url: str, start: int, validator: str | None) -> Reply:
     def chunks() -> Iterator[bytes]:
         with contextlib.closing(answer["Body"]) as body:
             try:
-                yield from body.iter_chunks(BLOCK)
+                yield from body.iter_chunks(PACKET)
             except (botocore.exceptions.BotoCoreError, urllib3.exceptions.HTTPError, OSError) as error:
                 raise Interrupted(_short(error)) from error
 
