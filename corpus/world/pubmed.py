@@ -202,9 +202,9 @@ def _near_copy(seed: int, one: Paper, rate: float) -> tuple[Paper, float]:
 
 
 def _exact_copy(seed: int, one: Paper) -> Paper:
-    """Paper 76 is paper 74 in another case."""
+    """Paper 76 is paper 74 in another case; `units` stays, because marking up adds to it."""
     original = paper(seed, one.number - 2)
-    parts = tuple((name, text.upper()) for name, text in original.abstract)
+    parts = tuple((name, text.upper().replace("UNITS", "units")) for name, text in original.abstract)
     return _as(one, original, parts, original.title.upper())
 
 
@@ -215,7 +215,7 @@ def _as(one: Paper, original: Paper, abstract: tuple[tuple[str, str], ...], titl
             "abstract": abstract,
             "title": title,
             "theme": original.theme,
-            "structured": False,
+            "structured": original.structured,
         }
     )
 
