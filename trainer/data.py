@@ -91,7 +91,7 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
         self._columns = lru_cache(256)(self._read_columns)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name[0] != "_" or name in ("_own", "_cache")}
+        return {name: value for name, value in vars(self).items() if name[0] != "_" or name == "_cache"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -166,7 +166,7 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
         return held
 
     def documents_in(self, k: int) -> list[tuple[str, int, int]]:
-        """Id, first and last-but-one token of each piece of window k, as `pipelines.why` takes them."""
+        """Id, first token and one past the last of each piece of window k; `pipelines.why ID` tells more."""
         found = []
         for row, start, length in self.pieces(k).tolist():
             first, shard, batch = self._index.batches[self._index.batch_of(row)].tolist()

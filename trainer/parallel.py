@@ -8,6 +8,7 @@ save(folder), load(folder), wait()
 import contextlib
 import json
 import os
+import warnings
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -150,11 +151,10 @@ class DeepSpeed:
             import deepspeed.ops
 
             deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+        warnings.filterwarnings("ignore", "`torch.distributed.*is deprecated", FutureWarning)  # of DeepSpeed's calls
         self.recipe, self.world, self.autocast = recipe, dist.get_world_size(), contextlib.nullcontext()
         self.settings = deepspeed_settings(recipe, bf16)
-        # DeepSpeed reads these even where the group exists; a single process has none of torchrun's.
-        for name, value in {"RANK": 0, "LOCAL_RANK": 0, "WORLD_SIZE": 1}.items():
-            os.environ.setdefault(name, str(value))
+        os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed reads it even in a single process
         deepspeed.init_distributed(dist_backend=dist.get_backend(), verbose=False)
         model = self._model(config, deepspeed)
         prepare(model, recipe)

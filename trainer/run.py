@@ -41,6 +41,7 @@ import torch.distributed as dist
 from corpus.files import BadInput
 from trainer import checkpoint, parallel
 from trainer.data import Windows, open_manifest, refuse_changed
+from trainer.export import export
 from trainer.log import Log
 from trainer.model import (
     assert_documents_apart,
@@ -84,13 +85,13 @@ def choose_recipe(args: argparse.Namespace, before: checkpoint.State | None) -> 
         base = old
     else:
         base = TINY if given.get("model", "tiny") == "tiny" else Recipe()
-    recipe = dataclasses.replace(base, **given)
+    recipe = check(dataclasses.replace(base, **given))
     if old and (changed := [name for name in differences(old, recipe) if name in FIXED]):
         raise ValueError(
             f"--{changed[0]} {getattr(recipe, changed[0])}: this training began with {getattr(old, changed[0])}; "
             "leave the flag away to continue, or begin anew with another --out"
         )
-    return check(recipe)
+    return recipe
 
 
 def split(recipe: Recipe, before: checkpoint.State | None, world: int) -> Recipe:
@@ -185,6 +186,20 @@ def is_spike(loss: float, before: list[float], deviations: float) -> bool:
     return loss > mean + deviations * spread
 
 
+def write_out(args: argparse.Namespace, found: list[Path], recipe: Recipe, config, manifest) -> int:
+    """--export-hf: the newest checkpoint as a folder that transformers loads."""
+    if not found:
+        raise ValueError("--export-hf: there is no finished checkpoint in --out; train first")
+    if dist.get_rank() == 0:
+        dtype = export(found[-1], args.export_hf, recipe, config, manifest, args.build)
+        print(
+            f"{found[-1]} -> {args.export_hf} ({dtype}); AutoModelForCausalLM.from_pretrained({str(args.export_hf)!r})"
+        )
+        if manifest.get("restricted"):
+            print("The build holds credentialed or private text: its terms hold for these weights too.")
+    return 0
+
+
 def train(args: argparse.Namespace, device: torch.device) -> int:
     rank, world = dist.get_rank(), dist.get_world_size()
     manifest = open_manifest(args.build)
@@ -192,8 +207,14 @@ def train(args: argparse.Namespace, device: torch.device) -> int:
     out = args.out or Path("runs") / f"{args.build.resolve().name}-{name}"
     found = checkpoint.whole(out)
     before = checkpoint.read(found[-1]) if found else None
-    recipe = split(choose_recipe(args, before), before, world)
-    bf16 = recipe.dtype == "bf16" or (recipe.dtype == "auto" and device.type == "cuda")
+    recipe = choose_recipe(args, before)
+    if recipe.dtype == "auto":
+        recipe = dataclasses.replace(recipe, dtype="bf16" if device.type == "cuda" else "fp32")
+    config = load_config(recipe, manifest["tokenizer"])
+    if args.export_hf:
+        return write_out(args, found, recipe, config, manifest)
+    recipe = split(recipe, before, world)
+    bf16 = recipe.dtype == "bf16"
 
     def windows_of(part: str | None) -> Windows:
         shuffle = 0 if part else recipe.shuffle
@@ -209,7 +230,6 @@ def train(args: argparse.Namespace, device: torch.device) -> int:
     if before:
         refuse_changed(before.fingerprint, windows)
 
-    config = load_config(recipe, manifest["tokenizer"])
     engine = parallel.make(recipe, config, device, bf16)
     step, cursor, seen, losses = 0, 0, dict.fromkeys(windows.groups, 0), []
     if before:
@@ -341,7 +361,11 @@ def train(args: argparse.Namespace, device: torch.device) -> int:
         f"{'done' if step == steps else 'left'} at step {step} of {steps} after {time.monotonic() - began:.0f} s; "
         + (f"loss {first_loss:.4f} -> {loss:.4f}; " if step > first_step else "nothing was left to do; ")
         + f"checkpoint {newest[0] if newest else 'none'}\n"
-        + (f"to use it: {again} --export-hf {out}/hf" if step == steps else f"to go on, the same again: {again}")
+        + (
+            f"to use it: {again} --export-hf {out}/hf\nto train longer: the same command with --steps {2 * steps}"
+            if step == steps
+            else "to go on: the same command again"
+        )
     )
     log.close()
     return 0
