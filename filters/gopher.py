@@ -106,7 +106,8 @@ class GopherQuality:
     @classmethod
     def web(cls, **changes: Any) -> "GopherQuality":
         """Web pages as published; source code and LaTeX have no such words and pass."""
-        return replace(cls(others=(("code", None), ("paper", None))), **changes)
+        others = (("code", None), ("paper", None), ("qa", cls(min_doc_words=30)))
+        return replace(cls(others=others), **changes)
 
     @classmethod
     def papers(cls, **changes: Any) -> "GopherQuality":
@@ -255,8 +256,13 @@ class GopherRepetition:
 
     @classmethod
     def papers(cls, **changes: Any) -> "GopherRepetition":
-        """Full papers: cells of tables are short lines that repeat, and weigh little in characters."""
-        return replace(cls(dup_line_frac=0.0, dup_para_frac=0.0), **changes)
+        """Full papers: cells of tables are short lines that repeat, and captions and table rows say
+        the same again; as published the rules for runs of words lose 2 of 100. Abstracts pass: in 50
+        words one name of a protein is a run that repeats.
+        """
+        runs = tuple((n, 2 * limit) for n, limit in cls.dup_n_grams)
+        papers = cls(dup_line_frac=0.0, dup_para_frac=0.0, dup_n_grams=runs, others=(("abstract", None),))
+        return replace(papers, **changes)
 
     def __call__(self, document: Document) -> Document | Drop:
         kind = document.meta.get("kind")
