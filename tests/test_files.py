@@ -14,12 +14,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus import ledger, shards
 from corpus.document import Document, Drop
 from corpus.files import BadInput, digest, lines, members, open_raw, text_digest, writing
+from tests import profiles  # noqa: F401 (chooses how many examples)
 
 # ---- writing ----
 
@@ -272,7 +273,6 @@ documents = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(documents, max_size=5))
 def test_documents_come_back_as_they_were(tmp_path_factory, written):
     path = tmp_path_factory.getbasetemp() / "round.arrow"

@@ -1,14 +1,18 @@
 """The guidelines' columns, what PDFs did to their words, and where the hub keeps them."""
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from corpus.files import BadInput, Foreign
 from corpus.sources.guidelines import Guidelines, repair
+from tests import profiles  # noqa: F401 (chooses how many examples)
 
 NAME = "open_guidelines.jsonl"
 RAW = Path(__file__).parent / "raw" / "guidelines" / NAME
@@ -68,6 +72,16 @@ def test_nothing_of_the_text_is_taken_for_markup():
 def test_words_are_closed_where_the_document_shows_them_whole(broken, whole):
     assert repair(broken) == whole
     assert repair(whole) == whole
+
+
+@given(st.text(st.sampled_from("abfit ﬁﬂﬃ-\n.6"), max_size=60))
+def test_repair_moves_no_letter_and_settles(text):
+    def letters(text):
+        return [letter for letter in unicodedata.normalize("NFKC", text) if letter.isalnum()]
+
+    once = repair(text)
+    assert letters(once) == letters(text)
+    assert repair(once) == once
 
 
 def test_parquet_and_compressed_lines_give_the_same(tmp_path):

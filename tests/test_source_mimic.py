@@ -14,12 +14,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.files import BadInput, Foreign
 from corpus.sources.mimic import CXR, III, IV_NOTE, LICENSE, Mimic
 from corpus.sources.mimic_text import clean, placeholders
+from tests import profiles  # noqa: F401 (chooses how many examples)
 
 RAW = Path(__file__).parent / "raw" / "mimic"
 DISCHARGE = "mimic-iv-note/2.2/note/discharge.csv"
@@ -269,7 +270,6 @@ def test_the_same_report_in_two_releases_has_the_same_text():  # (50)
 note_text = st.text(st.sampled_from("ab cd E:.,_-=*[]1)\n\n  \u00e9\t\r"), max_size=400)
 
 
-@settings(deadline=None)
 @given(note_text)
 def test_cleaning_loses_no_word(text):
     """But for rules, which are lines of ten and more of one mark, and typed masks."""

@@ -74,7 +74,7 @@ def test_known_values_are_in_memory_only():
 
 
 def test_a_patients_short_number_is_not_searched_for(tmp_path):
-    [note] = read("t.csv", written(tmp_path, "patient_id,text\n12,Take 12 mg.\n"))
+    [note] = read("t.csv", written(tmp_path, "patient_id,mrn,text\n12,345,Take 12 mg.\n"))
     assert note.meta["patient"] == "12" and "_known" not in note.meta
 
 

@@ -164,6 +164,12 @@ def test_other_tables_are_foreign(tmp_path, body):
         read("x.jsonl", tmp_path / "x.jsonl")
 
 
+def test_a_file_of_broken_lines_is_damaged_and_not_foreign(tmp_path):
+    (tmp_path / "x.jsonl").write_bytes(b'{"text": "cut\n' * 3)
+    with pytest.raises(BadInput, match="none of its first 3 lines is whole JSON"):
+        read("c4/x.jsonl", tmp_path / "x.jsonl")
+
+
 def test_what_is_read_of_a_folder():
     accepts = RedPajama().accepts
     assert all(

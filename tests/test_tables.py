@@ -8,12 +8,13 @@ import itertools
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus import tables
 from corpus.files import BadInput, Foreign
 from corpus.tables import open_table
+from tests import profiles  # noqa: F401 (chooses how many examples)
 
 
 def rows(path, **how):
@@ -151,7 +152,6 @@ def test_rows_are_read_as_they_are_asked_for(tmp_path):
 cell = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(cell, cell), max_size=8), st.sampled_from([",", "\t", ";", "|"]))
 def test_whatever_a_csv_writer_wrote_is_read_back(tmp_path_factory, pairs, mark):
     out = io.StringIO(newline="")

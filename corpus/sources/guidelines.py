@@ -29,10 +29,10 @@ LICENSES = {
 }
 
 _TEXTS = ("clean_text", "text", "raw_text")
-_LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _LIGATURE = re.compile("[ﬀ-ﬆ]")
 # "signi ﬁ cant", "bene ﬁt": a ligature that was set apart from its word.
-_APART = re.compile(r"([^\W\d_]*)( ?)([ﬀ-ﬆ])( ?)([^\W\d_]*)")
+_APART = re.compile(r"([^\W\d_ﬀ-ﬆ]*)( ?)([ﬀ-ﬆ])( ?)([^\W\d_ﬀ-ﬆ]*)")
 # "recom-\nmendation", and "recom- mendation" where GROBID has joined the lines already.
 _BROKEN = re.compile(r"\b([^\W\d_]{2,})-(?:[ \t]*\n[ \t]*|[ \t])([a-z]{2,})\b")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
@@ -129,21 +129,21 @@ def repair(text: str) -> str:
     """
     if _LIGATURE.search(text):
         words = _words(text)
-        text = _APART.sub(lambda found: _closed_ligature(found, words), text)
-    if _BROKEN.search(text):
-        words = _words(text)
-        text = _BROKEN.sub(lambda found: _closed_hyphen(found, words), text)
+        text = _APART.sub(lambda found: _closed_ligature(found, words), text).translate(_LIGATURES)
+    before = None
+    while text != before and _BROKEN.search(text):  # a word may be broken twice; each round shortens the text
+        before, words = text, _words(text)
+        text = _BROKEN.sub(lambda found, words=words: _closed_hyphen(found, words), text)  # type: ignore[misc]
     return text
 
 
 def _words(text: str) -> frozenset[str]:
-    plain = _LIGATURE.sub(lambda found: _LIGATURES[found[0]], text)
-    return frozenset(word.lower() for word in _WORD.findall(plain))
+    return frozenset(word.lower() for word in _WORD.findall(text.translate(_LIGATURES)))
 
 
 def _closed_ligature(found: re.Match[str], words: frozenset[str]) -> str:
     before, left, ligature, right, after = found.groups()
-    letters = _LIGATURES[ligature]
+    letters = ligature.translate(_LIGATURES)
     # From the most that may be joined to the least; a gap beside no letters is no gap in a word.
     for close_left, close_right in ((True, True), (True, False), (False, True)):
         gap_left = "" if close_left and before else left
@@ -151,7 +151,7 @@ def _closed_ligature(found: re.Match[str], words: frozenset[str]) -> str:
         whole = f"{'' if gap_left else before}{letters}{'' if gap_right else after}"
         if whole.lower() in words:
             return f"{before}{gap_left}{letters}{gap_right}{after}"
-    return f"{before}{left}{letters}{right}{after}"
+    return found[0]
 
 
 def _closed_hyphen(found: re.Match[str], words: frozenset[str]) -> str:

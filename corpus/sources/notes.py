@@ -19,7 +19,7 @@ from corpus.tables import Row, Table, open_table
 
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)|^((?:19|20)\d\d)\d{4}(?!\d)")
 _SUFFIX = re.compile(r"\.(csv|tsv|txt|tab|psv|parquet|jsonl|ndjson|json|xlsx)(\.(gz|zst))?$", re.IGNORECASE)
-# A patient's number of fewer characters would be found in doses and dates.
+# An identifying number of fewer characters would be found in doses and dates.
 SHORT = 4
 
 
@@ -153,7 +153,13 @@ class Notes:
         known = {
             kind: values
             for kind, columns in found.known
-            if (values := [value for column in columns if (value := _plain(cells.get(column)))])
+            if (
+                values := [
+                    value
+                    for column in columns
+                    if len(value := _plain(cells.get(column))) >= (SHORT if kind == "id" else 1)
+                ]
+            )
         }
         patient = meta.get("patient", "")
         if len(patient) >= SHORT and patient not in known.get("id", ()):

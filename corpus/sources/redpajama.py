@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus.document import Document
-from corpus.files import Foreign
+from corpus.files import BadInput, Foreign
 from corpus.sources import Fetch, Remote
 from corpus.tables import Row, open_table, parse_json
 
@@ -65,6 +65,9 @@ TOKENS = {
 }
 # Release 2: 20.5T English head and middle tokens in 84 snapshots of 5,000 shards of two buckets.
 V2_FILE_TOKENS = 24.4e6
+
+# A file that begins with so many broken lines is not one with a broken line.
+HOPELESS = 1000
 
 # Names that other copies of the same rows give their slices (SlimPajama, the 1B-token sample).
 _OTHER_NAMES = {
@@ -135,8 +138,13 @@ class RedPajama:
             head = []
             for row in rows:
                 head.append(row)
-                if row.problem is None:
+                if row.problem is None or len(head) == HOPELESS:
                     break
+            if head and all(row.problem for row in head):
+                raise BadInput(
+                    f"{path}: none of its first {len(head)} lines is whole JSON ({head[0].problem}); it was not "
+                    "fetched whole, or is something else: delete it and fetch it again"
+                )
             if table.form == "csv" or not any(_slice(row.cells, name) for row in head):
                 raise Foreign(
                     f"{path}: not RedPajama rows; expected JSON objects with `text` (and `meta`) or `raw_content`, "
