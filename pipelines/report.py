@@ -11,6 +11,7 @@ from corpus import ledger
 from pipelines.progress import amount
 
 NAME = "report.txt"
+SHOWN = 5  # files that could not be used, told in full; the manifest names all
 
 
 def table(content: Mapping[str, Any], build: Path) -> str:
@@ -71,13 +72,12 @@ def _mix(content: Mapping[str, Any]) -> list[str]:
 
 
 def _foreign(content: Mapping[str, Any]) -> list[str]:
-    found = [
-        f"            {source['name']}/{file['path']}: {file['foreign']}"
-        for source in content["sources"]
-        for file in source["files"]
-        if file["foreign"]
-    ]
-    return [f"not read    {len(found)} files that are not of their source's kind", *found] if found else []
+    found = [file["foreign"] for source in content["sources"] for file in source["files"] if file["foreign"]]
+    lines = [f"not read    {len(found)} files are not of their source's kind:"] if found else []
+    lines += [f"            {told[:160]}" for told in found[:SHOWN]]
+    if len(found) > SHOWN:
+        lines.append(f"            and {len(found) - SHOWN} more, in manifest.json")
+    return lines
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
