@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import minhash
+from pipelines.columns import numbers
 
 REASONS = (None, "identity.fulltext", "identity.publication", "duplicate.exact", "duplicate.near")
 FULLTEXT, PUBLICATION, EXACT, NEAR = 1, 2, 3, 4
@@ -74,7 +75,7 @@ def tangle(
     tie = np.zeros(len(texts), np.int64)
     asked = np.flatnonzero(tied)
     if len(asked):
-        in_order = pc.array_sort_indices(ids(texts[asked])).to_numpy()
+        in_order = numbers(pc.array_sort_indices(ids(texts[asked])))
         tie[asked[in_order]] = np.arange(len(asked))
     return Tangle(texts, distinct, alike, group, rank, (rank >> np.uint64(56)) >= first_short, np.lexsort((tie, rank)))
 

@@ -10,16 +10,16 @@ that does not depend on the order of arrival. Work is cut by ranges of hashes, s
 within what it is given; what comes out does not depend on the cuts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from corpus import shards
 from corpus.files import writing
 from pipelines import minhash
+from pipelines.columns import array, batches, blocks, in_range, joined, numbers, save, strings, texts
 
 KEPT, DELETED, RETRACTED = 1, 2, 4  # flags of a row
 ALIASES = ("pmid:", "pmcid:", "doi:")  # strongest first
@@ -40,27 +40,12 @@ FACTS = pa.schema(
 )
 
 
-def strings(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Bytes (uint8) and offsets (int64 [n + 1]) of an Arrow string array; null is empty."""
-    width = np.int64 if pa.types.is_large_string(column.type) else np.int32
-    _, ends, data = column.buffers()
-    offsets = np.frombuffer(ends, width)[column.offset : column.offset + len(column) + 1].astype(np.int64)
-    held = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)[:0]
-    return held, offsets
-
-
-def save(path: Path, array: np.ndarray) -> None:
-    with writing(path, 0o600) as partial, open(partial, "wb") as file:
-        np.save(file, array, allow_pickle=False)
-
-
 def facts(ledger: Path, out: Path, kinds: Sequence[str]) -> None:
     """Writes what identity needs of a ledger, row for row, as FACTS."""
-    reader = shards.open_shard(ledger)
     with writing(out, 0o600) as partial:
         with pa.ipc.new_file(str(partial), FACTS, options=shards.ipc_options(None)) as writer:
-            for number in range(reader.num_record_batches):
-                writer.write_batch(_facts(reader.get_batch(number), kinds))
+            for _, batch in blocks(ledger):
+                writer.write_batch(_facts(batch, kinds))
 
 
 def _facts(batch: pa.RecordBatch, kinds: Sequence[str]) -> pa.RecordBatch:
@@ -69,42 +54,38 @@ def _facts(batch: pa.RecordBatch, kinds: Sequence[str]) -> pa.RecordBatch:
     ids = minhash.hash_strings(*strings(column["id"]))
     names = np.zeros((len(ALIASES), rows), np.uint64)
     listed = column["aliases"]
-    row = pc.list_parent_indices(listed).to_numpy()
-    flat = listed.flatten()
-    hashes = minhash.hash_strings(*strings(flat))[0] | np.uint64(1)  # 0 is no alias
-    for place, prefix in enumerate(ALIASES):
-        mine = _true(pc.starts_with(flat, prefix))
-        names[place, row[mine]] = hashes[mine]
-    kind = pc.index_in(column["kind"], pa.array(kinds, pa.string()))
+    row = np.repeat(np.arange(rows), np.diff(numbers(listed.offsets)))
+    data, offsets = strings(listed.flatten())
+    hashes = minhash.hash_strings(data, offsets)[0] | np.uint64(1)  # 0 is no alias
+    if len(hashes):  # `doi:…`, `pmid:…` or `pmcid:…`: the first and the third letter tell
+        first, third = data[offsets[:-1]], data[offsets[:-1] + 2]
+        names[np.where(first == ord("d"), 2, np.where(third == ord("c"), 1, 0)), row] = hashes
+    kind = np.full(rows, len(kinds), np.uint8)
+    of_kind = minhash.hash_strings(*strings(column["kind"]))[0]
+    for place, named in enumerate(minhash.hash_strings(*strings(texts(kinds)))[0]):
+        kind[of_kind == named] = place
     flags = (
-        KEPT * _true(pc.equal(column["status"], "kept")).astype(np.uint8)
-        + DELETED * _true(pc.equal(column["reason"], "source.deleted")).astype(np.uint8)
-        + RETRACTED * _true(pc.is_valid(column["retracted"])).astype(np.uint8)
+        KEPT * equals(column["status"], "kept")
+        + DELETED * equals(column["reason"], "source.deleted")
+        + RETRACTED * numbers(column["retracted"].is_valid().cast(pa.uint8()))
     )
     return pa.RecordBatch.from_arrays(
         [
-            *(pa.array(values) for values in (*ids, *names)),
-            pa.array(pc.fill_null(kind, len(kinds)).to_numpy(zero_copy_only=False).astype(np.uint8)),
-            pa.array(minhash.days(*strings(column["created"]))),
-            pa.array(flags.astype(np.uint8)),
+            *(array(values) for values in (*ids, *names)),
+            array(kind),
+            array(minhash.days(*strings(column["created"]))),
+            array(flags.astype(np.uint8)),
             column["revision"],
         ],
         schema=FACTS,
     )
 
 
-def _true(mask: pa.Array) -> np.ndarray:
-    return pc.fill_null(mask, False).to_numpy(zero_copy_only=False).astype(bool)
-
-
-def batches(path: Path, names: Sequence[str]) -> Iterator[tuple[int, list[np.ndarray]]]:
-    """First row and the named columns, mapped, of every batch of an uncompressed Arrow file."""
-    reader = shards.open_shard(path)
-    first = 0
-    for number in range(reader.num_record_batches):
-        batch = reader.get_batch(number)
-        yield first, [batch.column(name).to_numpy() for name in names]
-        first += len(batch)
+def equals(column: pa.Array, text: str) -> np.ndarray:
+    """Which strings are `text`, uint8."""
+    return (minhash.hash_strings(*strings(column)) == minhash.hash_strings(*strings(texts([text])))).all(
+        axis=0
+    ) * np.uint8(1)
 
 
 def revisions(files: Sequence[tuple[Path, int]], low: int, high: int, out: Path) -> None:
@@ -144,24 +125,21 @@ def _revisions(files: Sequence[tuple[Path, int]], rows: np.ndarray) -> tuple[np.
     pieces: list[np.ndarray] = []
     flags: list[np.ndarray] = []
     for path, start in files:
-        reader = shards.open_shard(path)
-        for number in range(reader.num_record_batches):
-            batch = reader.get_batch(number)
-            first, last = np.searchsorted(rows, (start, start + len(batch)))
-            mine = rows[first:last] - start
-            start += len(batch)
+        for number, batch in blocks(path):
+            low, high = np.searchsorted(rows, (start + number, start + number + len(batch)))
+            mine = rows[low:high] - start - number
             if not len(mine):
                 continue
-            taken = batch.column("revision").take(pa.array(mine))
-            length = pc.fill_null(pc.list_value_length(taken), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+            taken = batch.column("revision").take(array(mine))
+            length = np.diff(numbers(taken.offsets)).astype(np.int64)
             padded = np.full((int(length.max(initial=0)), len(mine)), _LOWEST)
             ends = np.cumsum(length)
-            values = taken.flatten().to_numpy()
+            values = numbers(taken.flatten())
             for place in range(len(padded)):
                 there = length > place
                 padded[place, there] = values[(ends - length + place)[there]]
             pieces.append(padded)
-            flags.append(batch.column("flags").to_numpy()[mine])
+            flags.append(numbers(batch.column("flags"))[mine])
     longest = max((len(piece) for piece in pieces), default=0)
     whole = np.full((longest, len(rows)), _LOWEST)
     at = 0
@@ -169,22 +147,6 @@ def _revisions(files: Sequence[tuple[Path, int]], rows: np.ndarray) -> tuple[np.
         whole[: len(piece), at : at + piece.shape[1]] = piece
         at += piece.shape[1]
     return whole, np.concatenate(flags) if flags else np.zeros(0, np.uint8)
-
-
-def in_range(values: np.ndarray, low: int, high: int) -> np.ndarray:
-    """Whether the top 16 bits of 64 are in [low, high)."""
-    if (low, high) == (0, 1 << 16):
-        return np.ones(len(values), bool)
-    top = values >> np.uint64(48)
-    return (top >= low) & (top < high)
-
-
-def joined(pieces: list[list[np.ndarray]], kinds: Sequence[type]) -> list[np.ndarray]:
-    """Pieces of parallel arrays, end to end."""
-    return [
-        np.concatenate([piece[place] for piece in pieces]) if pieces else np.zeros(0, kind)
-        for place, kind in enumerate(kinds)
-    ]
 
 
 def joins(files: Sequence[tuple[Path, int]], out_of_play: Path, low: int, high: int, out: Path) -> None:

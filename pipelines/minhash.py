@@ -16,6 +16,7 @@ import os
 import tempfile
 import unicodedata
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import numba
@@ -43,9 +44,9 @@ _ALONE = (
     *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x312F), (0x31F0, 0x31FF)),
     *((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF)),
 )
-_SYMBOLS = ((0x2000, 0x2BFF), (0x2E00, 0x2E7F), (0xFE10, 0xFE1F))  # blocks whose later additions are no letters
-_HANGUL = (0xAC00, 0xD7A3)
-_PRIVATE = (0xD800, 0xF8FF)
+_SYMBOLS = ((0x2000, 0x2BFF), (0x2E00, 0x2E7F), (0xD800, 0xF8FF), (0xFE10, 0xFE1F))  # no letters, now or later
+# Where Unicode 3.2 has anything but Han, Hangul and private use.
+_ASSIGNED = ((0, 0x33FF), (0xA000, 0xA4CF), (0xFB00, 0xFFFF), (0x10300, 0x1044F), (0x1D000, 0x1D7FF))
 _PASSED = (0x00AD, 0x200C, 0x200D, 0x2060, 0xFEFF)  # soft hyphen, joiners, byte order mark
 _CHUNK = 4096  # shingles permuted at a time: 16 kB, half of a first-level cache
 
@@ -68,42 +69,47 @@ def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     for code in range(128):
         if chr(code).isalnum():
             ascii[code] = _mix(ord(chr(code).lower()))
-    classes = np.zeros(FOLDED, np.int32)
+    classes = np.arange(FOLDED, dtype=np.int32)  # what is unknown is a letter that folds to itself
     listed: list[list[int]] = []
     known = unicodedata.ucd_3_2_0
-    for first, last in (*_ALONE, _HANGUL):
-        classes[first : last + 1] = ALONE if (first, last) != _HANGUL else np.arange(first, last + 1)
-    for code in (*range(128), *range(0x80, 0x3400), *range(0xFB00, 0x10000), *range(0x10000, FOLDED)):
-        letter = chr(code)
-        if _within(code, _ALONE):
+    category_of, parts_of = known.category, known.decomposition
+    for first, last in _SYMBOLS:
+        classes[first : last + 1] = SEPARATE
+    alone: set[int] = set()
+    for first, last in _ALONE:
+        classes[first : last + 1] = ALONE
+        alone.update(range(first, last + 1))
+    for code in chain(*(range(first, last + 1) for first, last in _ASSIGNED)):
+        if code in alone:
             continue
-        category = known.category(letter)
+        letter = chr(code)
+        category = category_of(letter)
         if category == "Cn":
-            classes[code] = SEPARATE if _within(code, _SYMBOLS) else code
-        elif category in ("Mn", "Me") or code in _PASSED:
+            continue
+        if category in ("Mn", "Me") or code in _PASSED:
             classes[code] = PASS
         elif category[0] in "LN" or category == "Mc":
+            if letter.casefold() == letter and not parts_of(letter):
+                continue
             folded = known.normalize("NFKD", known.normalize("NFKD", letter).casefold())
-            kept = [ord(part) for part in folded if known.category(part)[0] in "LN" or known.category(part) == "Mc"]
+            kept = [ord(part) for part in folded if category_of(part)[0] in "LN" or category_of(part) == "Mc"]
             if len(kept) > 1:
                 classes[code] = LISTED - len(listed)
                 listed.append([*kept[:4], *[0] * (4 - len(kept))])
             else:
                 classes[code] = kept[0] if kept else SEPARATE
+        else:
+            classes[code] = SEPARATE
     return ascii, classes, np.array(listed, np.uint32)
-
-
-def _within(code: int, ranges: tuple[tuple[int, int], ...]) -> bool:
-    return any(first <= code <= last for first, last in ranges)
 
 
 @lru_cache(maxsize=4)
 def permutations(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Factors (odd) and summands of x -> a*x + b modulo 2^32, uint32 [count] each."""
-    drawn = [_mix(1_000_003 * (number + 1)) for number in range(2 * count)]
+    """Factors (odd) and summands of x -> a*x + b modulo 2^32, uint32 [count rounded up to fours]."""
+    drawn = [_mix(1_000_003 * (number + 1)) for number in range(2 * (count + -count % 4))]
     return (
-        np.array([(value & 0xFFFFFFFF) | 1 for value in drawn[:count]], np.uint32),
-        np.array([value & 0xFFFFFFFF for value in drawn[count:]], np.uint32),
+        np.array([(value & 0xFFFFFFFF) | 1 for value in drawn[::2]], np.uint32),
+        np.array([value & 0xFFFFFFFF for value in drawn[1::2]], np.uint32),
     )
 
 
@@ -141,11 +147,9 @@ def words_of(text, start, stop, ascii, classes, listed, out):  # type: ignore[no
             at += 1
             number = ascii[byte]
             out[count] = state
-            if number == 0:  # compiled to conditional moves: no jump depends on the text
-                count += state != 0
-                state = uint64(0)
-            else:
-                state = _turn(state + number, 23)
+            # No jump depends on the text: the state survives only inside a word.
+            count += int((number == 0) & (state != 0))
+            state = _turn(state + number, 23) & (uint64(0) - uint64(number != 0))
             continue
         if byte < 0xE0:
             code = (uint32(byte) & uint32(0x1F)) << uint32(6) | (uint32(text[at + 1]) & uint32(0x3F))
@@ -220,6 +224,22 @@ def shingles_of(words, count, k, out):  # type: ignore[no-untyped-def]
 
 
 @_kernel
+def _permute(values, size, factors, summands, minima):  # type: ignore[no-untyped-def]
+    """Lowers the minima by values[:size]: 8 values at a time on 32 bits, 4 permutations for each load."""
+    for at in range(0, len(factors), 4):
+        a0, a1, a2, a3 = factors[at], factors[at + 1], factors[at + 2], factors[at + 3]
+        b0, b1, b2, b3 = summands[at], summands[at + 1], summands[at + 2], summands[at + 3]
+        m0, m1, m2, m3 = minima[at], minima[at + 1], minima[at + 2], minima[at + 3]
+        for place in range(size):
+            value = values[place]
+            m0 = min(m0, uint32(uint32(a0 * value) + b0))
+            m1 = min(m1, uint32(uint32(a1 * value) + b1))
+            m2 = min(m2, uint32(uint32(a2 * value) + b2))
+            m3 = min(m3, uint32(uint32(a3 * value) + b3))
+        minima[at], minima[at + 1], minima[at + 2], minima[at + 3] = m0, m1, m2, m3
+
+
+@_kernel
 def sign(text, offsets, ascii, classes, listed, k, factors, summands, rows, words, exact, keys, sketch):  # type: ignore[no-untyped-def]
     """Signs every text of a batch.
 
@@ -233,8 +253,7 @@ def sign(text, offsets, ascii, classes, listed, k, factors, summands, rows, word
     held = np.empty(longest // 2 + 2, np.uint64)
     grams = np.empty(longest // 2 + 2, np.uint64)
     values = np.empty(_CHUNK, np.uint32)
-    permuted = len(factors)
-    minima = np.empty(permuted, np.uint32)
+    minima = np.empty(len(factors), np.uint32)
     for number in range(len(offsets) - 1):
         count = words_of(text, offsets[number], offsets[number + 1], ascii, classes, listed, held)
         words[number] = count
@@ -251,13 +270,8 @@ def sign(text, offsets, ascii, classes, listed, k, factors, summands, rows, word
             size = min(_CHUNK, found - first)
             for place in range(size):
                 values[place] = uint32(grams[first + place] >> uint64(16))
-            for which in range(permuted):
-                factor, summand = factors[which], summands[which]
-                least = minima[which]
-                for place in range(size):  # vectorised: multiply, add, minimum on 32 bits
-                    least = min(least, uint32(uint32(factor * values[place]) + summand))
-                minima[which] = least
-        for which in range(permuted):
+            _permute(values, size, factors, summands, minima)
+        for which in range(sketch.shape[1]):
             sketch[number, which] = uint8(uint32(minima[which] * uint32(0x9E3779B1)) >> uint32(24))
         for band in range(keys.shape[0]):
             key = uint64(band)
@@ -304,6 +318,15 @@ def distinct_shingles(text, offsets, chosen, ascii, classes, listed, k, out, end
 
 
 @_kernel
+def gather(shingles, starts, ends, out, at):  # type: ignore[no-untyped-def]
+    """Copies shingles[starts[i]:ends[i]] of every i to `out`, one after the other from `at` on."""
+    for row in range(len(starts)):
+        for place in range(starts[row], ends[row]):
+            out[at] = shingles[place]
+            at += 1
+
+
+@_kernel
 def jaccard(left, right, starts, ends, shingles, out):  # type: ignore[no-untyped-def]
     """True Jaccard of the shingle sets of text left[i] and right[i]; runs of one left are cheapest."""
     size = 16
@@ -346,6 +369,65 @@ def agreement(one, two):  # type: ignore[no-untyped-def]
     for place in range(len(one)):
         same += one[place] == two[place]
     return same
+
+
+@_kernel
+def pack_keys(keys, playing, first, low, high, out, count):  # type: ignore[no-untyped-def]
+    """Appends key << 32 | text to out[count:], for texts first.. in play with keys in [low, high)."""
+    for row in range(len(keys)):
+        key = keys[row]
+        out[count] = (uint64(key) << uint64(32)) | uint64(first + row)
+        count += int((playing[row] != 0) & (key >= low) & (key < high))
+    return count
+
+
+@_kernel
+def buckets(keyed, limit):  # type: ignore[no-untyped-def]
+    """Of sorted key << 32 | text: the texts whose key is not alone, and the edges of their buckets.
+
+    A bucket ends after `limit` texts, and another begins.
+    """
+    texts = np.empty(len(keyed), np.int64)
+    edges = np.empty(len(keyed) + 1, np.int64)
+    count = found = 0
+    edges[0] = 0
+    start = 0
+    while start < len(keyed):
+        key = keyed[start] >> uint64(32)
+        stop = start + 1
+        while stop < len(keyed) and stop - start < limit and keyed[stop] >> uint64(32) == key:
+            stop += 1
+        if stop - start > 1:
+            for place in range(start, stop):
+                texts[count] = int(keyed[place] & uint64(0xFFFFFFFF))
+                count += 1
+            found += 1
+            edges[found] = count
+        start = stop
+    return texts[:count], edges[: found + 1]
+
+
+@_kernel
+def best_first(edges, members, ranks):  # type: ignore[no-untyped-def]
+    """Sorts the members of every bucket by rank and then by number, in place (Shell's sort, Knuth's gaps)."""
+    for bucket in range(len(edges) - 1):
+        first, last = edges[bucket], edges[bucket + 1]
+        gap = 1
+        while 3 * gap < last - first:
+            gap = 3 * gap + 1
+        while gap >= 1:
+            for place in range(first + gap, last):
+                member = members[place]
+                rank = ranks[member]
+                hole = place
+                while hole - gap >= first:
+                    other = members[hole - gap]
+                    if ranks[other] < rank or (ranks[other] == rank and other < member):
+                        break
+                    members[hole] = other
+                    hole -= gap
+                members[hole] = member
+            gap //= 3
 
 
 @_kernel

@@ -17,7 +17,7 @@ import pyarrow as pa
 from corpus import shards
 from corpus.files import writing
 from pipelines import minhash
-from pipelines.identity import batches, in_range, joined, save, strings
+from pipelines.columns import array, batches, blocks, in_range, joined, mapped, save, strings
 
 ROWS = 32_768  # of a signature file's batch: 128 kB per band, 4 MB of sketches
 BUCKET = 1 << 18  # members of a bucket that are compared with one another; larger ones are cut
@@ -79,7 +79,7 @@ def sign(layer: Path, out: Path, k: int, permuted: int, bands: int, rows: int, r
     def flush() -> None:
         columns = [*exact[:, :filled], words[:filled], *keys[:, :filled]]
         held = pa.Array.from_buffers(pa.binary(permuted), filled, [None, pa.py_buffer(sketch[:filled].tobytes())])
-        writer.write_batch(pa.RecordBatch.from_arrays([*map(pa.array, columns), held], schema=schema))
+        writer.write_batch(pa.RecordBatch.from_arrays([*map(array, columns), held], schema=schema))
 
     with writing(out, layer.stat().st_mode & 0o777) as partial:
         with pa.ipc.new_file(str(partial), schema, options=shards.ipc_options(None)) as writer:
@@ -165,50 +165,40 @@ def band_pairs(
     if out.exists():
         return
     playing, ranks = np.load(plays, mmap_mode="r"), np.load(order, mmap_mode="r")
-    found: list[list[np.ndarray]] = []
+    # The keys of the range are about its share of all; a second reading tells when they are more.
+    keyed = np.empty(int(len(playing) * (high - low) / (1 << 16) * 1.1) + 2 * ROWS, np.uint64)
+    count = 0
     for place in read_plan(plan):
-        for first, (keys,) in batches(Path(place.signature), (f"band{band:03d}",)):
+        for first, (keys,) in batches(place.signature, (f"band{band:03d}",)):
             there = place.text + first
-            mine = playing[there : there + len(keys)] != 0
-            if (low, high) != (0, 1 << 16):
-                top = keys >> np.uint32(16)
-                mine &= (top >= low) & (top < high)
-            text = np.flatnonzero(mine)
-            found.append([(keys[text].astype(np.uint64) << np.uint64(32)) | (there + text).astype(np.uint64)])
-    (keyed,) = joined(found, (np.uint64,))
-    del found
+            if len(keyed) - count < len(keys):
+                keyed = np.concatenate([keyed, np.empty(len(keyed) // 4, np.uint64)])
+            mine = playing[there : there + len(keys)]
+            count = minhash.pack_keys(keys, mine, there, low << 16, high << 16, keyed, count)
+    keyed = keyed[:count]
     keyed.sort()
-    keyed = keyed[_several(keyed >> np.uint64(32))]
-    text = (keyed & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    key = keyed >> np.uint64(32)
+    members, edges = minhash.buckets(keyed, BUCKET)
     del keyed
-    by = np.lexsort((text, ranks[text], key))
-    text, key = text[by], key[by]
-    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.zeros(0, np.int64)
-    size = np.diff(np.append(starts, len(key)))
-    # Cut what is too large; then take as many buckets at once as sketches fit.
-    extra = [
-        np.arange(start + BUCKET, start + length, BUCKET)
-        for start, length in zip(starts, size, strict=True)
-        if length > BUCKET
-    ]
-    starts = np.sort(np.concatenate([starts, *extra]))
-    edges = np.append(starts, len(key))
     pieces: list[np.ndarray] = []
-    limit = max(BUCKET, budget // (2 * permuted))
+    limit = max(BUCKET, budget // (2 * permuted))  # members whose sketches are held at once
     first = 0
-    while first < len(starts):
+    while first < len(edges) - 1:
         last = max(first + 1, int(np.searchsorted(edges, edges[first] + limit, side="right")) - 1)
-        members = text[edges[first] : edges[last]]
-        needed, seat = np.unique(members, return_inverse=True)
-        sketch = sketches(plan, needed, permuted)
-        pairs = minhash.bucket_pairs(
-            edges[first : last + 1] - edges[first], seat.astype(np.uint32), sketch, floor, sure, HEADS
-        )
-        one, two = needed[pairs[:, 0]].astype(np.uint64), needed[pairs[:, 1]].astype(np.uint64)
-        pieces.append(np.unique((np.minimum(one, two) << np.uint64(32)) | np.maximum(one, two)))
+        pieces.append(_pairs(plan, members[edges[first] : edges[last]], edges[first : last + 1], ranks, floor, sure))
         first = last
-    save(out, np.unique(np.concatenate(pieces)) if pieces else np.zeros(0, np.uint64))
+    save(out, np.sort(np.concatenate(pieces)) if pieces else np.zeros(0, np.uint64))
+
+
+def _pairs(plan: Path, members: np.ndarray, edges: np.ndarray, ranks: np.ndarray, floor: int, sure: int) -> np.ndarray:
+    """Packed pairs in buckets of texts; a text is in one of them."""
+    by = np.argsort(members)
+    needed = members[by]
+    seat = np.empty(len(members), np.uint32)
+    seat[by] = np.arange(len(members), dtype=np.uint32)
+    minhash.best_first(edges - edges[0], seat, ranks[needed])
+    pairs = minhash.bucket_pairs(edges - edges[0], seat, sketches(plan, needed), floor, sure, HEADS)
+    one, two = needed[pairs[:, 0]].astype(np.uint64), needed[pairs[:, 1]].astype(np.uint64)
+    return (np.minimum(one, two) << np.uint64(32)) | np.maximum(one, two)
 
 
 def slices(places: Sequence[Place], texts: np.ndarray) -> Iterator[tuple[Place, slice]]:
@@ -219,11 +209,12 @@ def slices(places: Sequence[Place], texts: np.ndarray) -> Iterator[tuple[Place, 
             yield place, slice(first, last)
 
 
-def sketches(plan: Path, texts: np.ndarray, permuted: int) -> np.ndarray:
-    """Sketches of sorted texts, uint8 [texts, permuted]."""
+def sketches(plan: Path, texts: np.ndarray) -> np.ndarray:
+    """Sketches of sorted texts, uint8 [texts, permutations]."""
+    permuted = mapped(read_plan(plan)[0].signature).schema.field("sketch").type.byte_width
     out = np.empty((len(texts), permuted), np.uint8)
     for place, part in slices(read_plan(plan), texts):
-        reader = shards.open_shard(Path(place.signature))
+        reader = mapped(Path(place.signature))
         mine = texts[part] - place.text
         for number in range(mine[0] // ROWS, mine[-1] // ROWS + 1):
             first, last = np.searchsorted(mine, (number * ROWS, (number + 1) * ROWS))
@@ -245,38 +236,30 @@ def words(plan: Path, texts: np.ndarray) -> np.ndarray:
     return out
 
 
-SHINGLES = pa.schema([pa.field("shingles", pa.large_list(pa.uint64()))])
-
-
 def shingle(plan: Path, number: int, texts: Path, k: int, out: Path) -> None:
-    """Writes the shingle sets of those of the sorted `texts` that part `number` holds, in order."""
-    if out.exists():
+    """Writes the shingle sets of those of the sorted `texts` that part `number` holds, in order.
+
+    `out` holds the numbers (uint64) end to end, and out.npy where each text ends (int64).
+    """
+    known = out.with_name(out.name + ".npy")
+    if known.exists():
         return
     place = read_plan(plan)[number]
     every = np.load(texts, mmap_mode="r")
-    mine = every[slice(*np.searchsorted(every, (place.text, place.text + place.texts)))].astype(np.int64) - place.text
-    reader = shards.open_shard(Path(place.layer))
-    first = 0
-    with writing(out, 0o600) as partial:
-        with pa.ipc.new_file(str(partial), SHINGLES, options=shards.ipc_options(None)) as writer:
-            for batch_number in range(reader.num_record_batches):
-                batch = reader.get_batch(batch_number)
-                chosen = mine[slice(*np.searchsorted(mine, (first, first + len(batch))))] - first
-                first += len(batch)
-                if len(chosen):
-                    writer.write_batch(_shingled(batch.column("text"), chosen, k))
-
-
-def _shingled(column: pa.Array, chosen: np.ndarray, k: int) -> pa.RecordBatch:
-    text, offsets = strings(column)
-    size = offsets[chosen + 1] - offsets[chosen]
-    held = np.empty(int((size // 2 + 2).sum()), np.uint64)
-    ends = np.empty(len(chosen), np.int64)
-    minhash.distinct_shingles(text, offsets, chosen, *minhash.tables(), k, held, ends)
-    values = pa.array(held[: ends[-1]])
-    return pa.RecordBatch.from_arrays(
-        [pa.LargeListArray.from_arrays(pa.array(np.concatenate([[0], ends])), values)], schema=SHINGLES
-    )
+    mine = every[slice(*np.searchsorted(every, (place.text, place.text + place.texts)))] - place.text
+    ends = [np.zeros(1, np.int64)]
+    with writing(out, 0o600) as partial, open(partial, "wb") as file:
+        for first, batch in blocks(place.layer):
+            chosen = mine[slice(*np.searchsorted(mine, (first, first + len(batch))))] - first
+            if len(chosen):
+                text, offsets = strings(batch.column("text"))
+                size = offsets[chosen + 1] - offsets[chosen]
+                held = np.empty(int((size // 2 + 2).sum()), np.uint64)
+                stops = np.empty(len(chosen), np.int64)
+                minhash.distinct_shingles(text, offsets, chosen, *minhash.tables(), k, held, stops)
+                held[: stops[-1]].tofile(file)
+                ends.append(ends[-1][-1] + stops)
+    save(known, np.concatenate(ends))
 
 
 def verify(plan: Path, pairs: Path, first: int, last: int, texts: Path, folder: Path, out: Path) -> None:
@@ -287,24 +270,19 @@ def verify(plan: Path, pairs: Path, first: int, last: int, texts: Path, folder: 
     one, two = (mine >> np.uint64(32)).astype(np.int64), (mine & np.uint64(0xFFFFFFFF)).astype(np.int64)
     needed, seat = np.unique(np.concatenate([one, two]), return_inverse=True)
     every = np.load(texts, mmap_mode="r")
-    sizes = np.zeros(len(needed), np.int64)
-    held: list[np.ndarray] = []
-    places = read_plan(plan)
-    for place, part in slices(places, needed):
-        base = int(np.searchsorted(every, place.text))
-        rows = np.searchsorted(every, needed[part]) - base
-        reader = shards.open_shard(folder / f"{place.key}.shingles.arrow")
-        start = 0
-        for number in range(reader.num_record_batches):
-            column = reader.get_batch(number).column(0)
-            low, high = np.searchsorted(rows, (start, start + len(column)))
-            if low < high:
-                taken = column.take(pa.array(rows[low:high] - start))
-                sizes[part.start + low : part.start + high] = np.diff(taken.offsets.to_numpy())
-                held.append(taken.flatten().to_numpy())
-            start += len(column)
-    ends = np.cumsum(sizes)
-    out_values = np.empty(len(mine), np.float64)
-    flat = np.concatenate(held) if held else np.zeros(0, np.uint64)
-    minhash.jaccard(seat[: len(mine)], seat[len(mine) :], ends - sizes, ends, flat, out_values)
-    save(out, out_values)
+    sizes = np.empty(len(needed), np.int64)
+    found: list[tuple[slice, np.ndarray, np.ndarray, np.ndarray]] = []
+    for place, part in slices(read_plan(plan), needed):
+        path = folder / f"{place.key}.shingles"
+        edges = np.load(path.with_name(path.name + ".npy"), mmap_mode="r")
+        rows = np.searchsorted(every, needed[part]) - int(np.searchsorted(every, place.text))
+        starts, ends = edges[rows], edges[rows + 1]
+        sizes[part] = ends - starts
+        found.append((part, starts, ends, np.memmap(path, np.uint64, mode="r")))
+    stops = np.cumsum(sizes)
+    held = np.empty(int(stops[-1]) if len(stops) else 0, np.uint64)
+    for part, starts, ends, shingles in found:
+        minhash.gather(shingles, starts, ends, held, stops[part.start] - sizes[part.start])
+    similar = np.empty(len(mine), np.float64)
+    minhash.jaccard(seat[: len(mine)], seat[len(mine) :], stops - sizes, stops, held, similar)
+    save(out, similar)

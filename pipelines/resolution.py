@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from corpus import shards
 from corpus.files import BadInput, writing
 from pipelines import clusters, identity, neighbours
+from pipelines.columns import array, batches, save, texts, truths
 from pipelines.dedup import SHORT, Duplicates, Part, Run, Summary
 from pipelines.neighbours import Place
 
@@ -25,6 +26,7 @@ VERDICT = pa.schema(
         pa.field("similarity", pa.float64()),
     ]
 )
+STATUS = texts(["dropped", "kept"])
 NAMED = pa.schema([pa.field("id", pa.string())])
 DEVIATIONS = 3.5  # of a sketch's agreement: one pair of 4,300 lies farther below its true Jaccard
 PAIRS_AT_ONCE = 1 << 20  # verified by one task, so that small budgets and many workers both have work
@@ -96,7 +98,7 @@ class Resolution:
         for out in outs:
             losers = np.load(out)
             out_of_play[losers["row"]] = losers["why"]
-        identity.save(self.work / "losers.npy", out_of_play)
+        save(self.work / "losers.npy", out_of_play)
         cuts = list(self.cuts(rows * 90))
         outs = [self.work / f"joins-{low:05d}.npy" for low, _ in cuts]
         jobs = [(self.plan, self.work / "losers.npy", *cut, out) for cut, out in zip(cuts, outs, strict=True)]
@@ -105,7 +107,7 @@ class Resolution:
         retracted = [
             place.row + first + np.flatnonzero(flags & identity.RETRACTED)
             for place in places
-            for first, (flags,) in identity.batches(Path(place.facts), ("flags",))
+            for first, (flags,) in batches(Path(place.facts), ("flags",))
         ]
         said = np.concatenate(retracted) if retracted else np.zeros(0, np.int64)
         said = said[out_of_play[said] == 0]
@@ -119,8 +121,8 @@ class Resolution:
             if name in saying:
                 out_of_play[row] = identity.WITHDRAWN
                 because[row] = saying[name]
-        identity.save(self.work / "out.npy", out_of_play)
-        identity.save(self.work / "because.npy", np.array(sorted(because.items()), np.int64).reshape(-1, 2))
+        save(self.work / "out.npy", out_of_play)
+        save(self.work / "because.npy", np.array(sorted(because.items()), np.int64).reshape(-1, 2))
         plays = out_of_play[found] == 0
         return found[plays], names[plays]
 
@@ -132,11 +134,10 @@ class Resolution:
         for place in places:
             text = place.text
             counted = np.concatenate(
-                [np.zeros(0, np.uint32)]
-                + [words for _, (words,) in identity.batches(Path(place.signature), ("words",))]
+                [np.zeros(0, np.uint32)] + [words for _, (words,) in batches(Path(place.signature), ("words",))]
             )
             done = 0
-            for first, (flags, kind, created) in identity.batches(Path(place.facts), ("flags", "kind", "created")):
+            for first, (flags, kind, created) in batches(Path(place.facts), ("flags", "kind", "created")):
                 kept = np.flatnonzero(flags & identity.KEPT)
                 there = slice(text, text + len(kept))
                 words = counted[done : done + len(kept)].astype(np.uint64)
@@ -147,8 +148,8 @@ class Resolution:
                 )
                 plays[there] = (out_of_play[place.row + first + kept] == 0) & (words > 0)
                 text, done = text + len(kept), done + len(kept)
-        identity.save(self.work / "plays.npy", plays)
-        identity.save(self.work / "order.npy", order)
+        save(self.work / "plays.npy", plays)
+        save(self.work / "order.npy", order)
         return self.work / "plays.npy", self.work / "order.npy"
 
     def copies(self, places: Sequence[Place], plays: Path, order: Path) -> np.ndarray:
@@ -168,11 +169,11 @@ class Resolution:
         playing = np.load(plays)
         playing[copies["text"]] = 0
         for place in places:  # a text of fewer words than a shingle is near nothing but its exact copies
-            for first, (words,) in identity.batches(Path(place.signature), ("words",)):
+            for first, (words,) in batches(Path(place.signature), ("words",)):
                 there = place.text + first
                 playing[there : there + len(words)] &= words >= self.settings.shingle
         distinct = self.work / "distinct.npy"
-        identity.save(distinct, playing)
+        save(distinct, playing)
         floor, sure = self.limits()
         bands, _ = self.settings.banding
         permuted = self.settings.permutations
@@ -216,10 +217,10 @@ class Resolution:
         """Verifies the pairs and settles what is tangled; returns what goes, as DECIDED."""
         texts = np.unique(np.concatenate(clusters.split(np.fromfile(pairs, np.uint64))))
         needed = self.work / "needed.npy"
-        identity.save(needed, texts)
+        save(needed, texts)
         edges = np.searchsorted(texts, [place.text for place in places] + [places[-1].text + places[-1].texts])
         jobs = [
-            (self.plan, number, needed, self.settings.shingle, self.work / f"{place.key}.shingles.arrow")
+            (self.plan, number, needed, self.settings.shingle, self.work / f"{place.key}.shingles")
             for number, place in enumerate(places)
             if edges[number] < edges[number + 1]
         ]
@@ -258,7 +259,7 @@ class Resolution:
             low, high = np.searchsorted(rows, (place.row, place.row + place.rows))
             if low == high:
                 continue
-            flags = np.concatenate([flags for _, (flags,) in identity.batches(Path(place.facts), ("flags",))])
+            flags = np.concatenate([flags for _, (flags,) in batches(Path(place.facts), ("flags",))])
             kept = (flags & identity.KEPT) != 0
             mine = rows[low:high] - place.row
             texts[low:high] = np.where(kept[mine], place.text + np.cumsum(kept)[mine] - 1, -1)
@@ -288,7 +289,7 @@ class Resolution:
 
         def read(texts: np.ndarray) -> pa.Array:
             asked = self.work / f"{label}.npy"
-            identity.save(asked, texts)
+            save(asked, texts)
             places = neighbours.read_plan(self.plan)
             outs = [self.work / f"{place.key}.{label}.arrow" for place, _ in neighbours.slices(places, texts)]
             holding = {place.key for place, _ in neighbours.slices(places, texts)}
@@ -305,7 +306,7 @@ class Resolution:
 
     def verdicts(self, places: Sequence[Place], decided: np.ndarray) -> Summary:
         """Writes a verdict per part and sums up."""
-        identity.save(self.work / "decided.npy", decided)
+        save(self.work / "decided.npy", decided)
         twins = np.unique(decided["twin"]).astype(np.int64)
         names = self.ids("twins")(twins)
         with writing(self.work / "twins.arrow", 0o600) as partial:
@@ -354,7 +355,7 @@ def _facts(ledger: Path, out: Path, kinds: Sequence[str]) -> tuple[str, str, int
             source, file = batch.column("source")[0].as_py(), batch.column("file")[0].as_py()
             break
     rows = kept = 0
-    for _, (flags,) in identity.batches(out, ("flags",)):
+    for _, (flags,) in batches(out, ("flags",)):
         rows += len(flags)
         kept += int(np.count_nonzero(flags & identity.KEPT))
     return source, file, rows, kept
@@ -389,7 +390,7 @@ def _names(plan: Path, number: int, asked: Path, out: Path) -> None:
             here = mine[slice(*np.searchsorted(mine, (first, first + len(batch))))] - first
             first += len(batch)
             if len(here):
-                names = batch.column("id").take(pa.array(here))
+                names = batch.column("id").take(array(here))
                 file.write_batch(pa.RecordBatch.from_arrays([names], schema=NAMED))
 
 
@@ -399,7 +400,7 @@ def _row_ids(places: Sequence[Place], rows: np.ndarray) -> dict[int, str]:
     for place in places:
         mine = rows[slice(*np.searchsorted(rows, (place.row, place.row + place.rows)))]
         if len(mine):
-            ids = shards.open_shard(Path(place.ledger)).read_all().column("id").take(pa.array(mine - place.row))
+            ids = shards.open_shard(Path(place.ledger)).read_all().column("id").take(array(mine - place.row))
             found |= dict(zip(mine.tolist(), ids.to_pylist(), strict=True))
     return found
 
@@ -427,7 +428,7 @@ def _write_verdict(place: Place, work: Path, told: dict[int, str], out: Path) ->
     twins = np.unique(every["twin"])
     names = shards.open_shard(work / "twins.arrow").read_all().column("id")
     out_of_play = np.load(work / "out.npy", mmap_mode="r")
-    reasons = pa.array([*identity.REASONS, *clusters.REASONS[1:]], pa.string())
+    reasons = texts([*identity.REASONS[1:], *clusters.REASONS[1:]])
     base = len(identity.REASONS) - 1
     ledger = shards.open_shard(Path(place.ledger))
     row = text = 0
@@ -435,7 +436,7 @@ def _write_verdict(place: Place, work: Path, told: dict[int, str], out: Path) ->
         with pa.ipc.new_file(str(partial), VERDICT, options=shards.ipc_options("lz4")) as writer:
             for number in range(ledger.num_record_batches):
                 batch = ledger.get_batch(number)
-                kept = pc.equal(batch.column("status"), "kept").to_numpy(zero_copy_only=False)
+                kept = identity.equals(batch.column("status"), "kept").astype(bool)
                 rows_kept = np.flatnonzero(kept)
                 here = slice(*np.searchsorted(goes, (text, text + len(rows_kept))))
                 at = rows_kept[goes[here] - text]
@@ -455,11 +456,13 @@ def _write_verdict(place: Place, work: Path, told: dict[int, str], out: Path) ->
                 writer.write_batch(
                     pa.RecordBatch.from_arrays(
                         [
-                            pa.array(["dropped", "kept"]).take(pa.array(stays.astype(np.int8))),
-                            pc.if_else(pa.array(kept), reasons.take(pa.array(code)), batch.column("reason")),
+                            STATUS.take(array(stays.astype(np.int8))),
+                            pc.if_else(
+                                truths(kept), _taken(reasons, code.astype(np.int64) - 1), batch.column("reason")
+                            ),
                             batch.column("detail") if detail is None else pa.array(detail, pa.string()),
                             _taken(names, twin),
-                            pa.array(similarity, mask=np.isnan(similarity)),
+                            array(similarity, np.isnan(similarity)),
                         ],
                         schema=VERDICT,
                     )
@@ -469,5 +472,5 @@ def _write_verdict(place: Place, work: Path, told: dict[int, str], out: Path) ->
 
 def _taken(names: pa.ChunkedArray, places: np.ndarray) -> pa.Array:
     """Names at places; -1 gives null."""
-    taken = names.take(pa.array(places, mask=places < 0))
+    taken = names.take(array(places, places < 0))
     return taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken

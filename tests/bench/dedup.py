@@ -1,0 +1,400 @@
+"""Near duplicates, the whole job, beside other programs: `python -m tests.bench.dedup`.
+
+Makes corpora of about 200 words a document with planted copies (a third: exact, in capitals, without
+commas, with 1 to 20 % of words changed, with boilerplate, cut; clusters of 2 to 11 and one of 100),
+or takes the paragraphs of real texts with `--texts`. Every program reads the same Arrow files and
+writes the ids that it would remove; a process tree's CPU seconds and peak memory (PSS) are measured
+from outside. Peers run under the interpreters of `--peers` (those in which they can be imported):
+
+    python -m tests.bench.dedup --documents 50000 --peers PEERS/bin/python --folder /tmp/bench
+
+`--slope` runs this project alone from 50k to 1M documents. Speeds are documents per CPU second.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+HERE = Path(__file__).resolve()
+SHARDS = 8
+EDITS = {
+    **{"exact": 25, "capitals": 4, "commas": 4, "edit 1%": 12, "edit 2%": 12, "edit 5%": 13},
+    **{"edit 10%": 10, "edit 15%": 6, "edit 20%": 6, "boilerplate": 5, "cut": 3},
+}
+BOILER = "copyright held by the authors all rights reserved see the terms of use for what may be done with this page"
+JUDGED = 20_000  # planted copies whose true Jaccard is computed, for recall by similarity
+PROGRAMS = ("this project", "gaoya", "rensa", "datasketch", "text-dedup", "datatrove")
+TIMEOUT = 3000
+
+
+# -- corpora ---------------------------------------------------------------------------------
+
+
+def invented(seed: int) -> Iterator[list[str]]:
+    """Documents of 100 to 280 words: Zipf's law over 40,000 made words, shorter ones more often."""
+    draw = np.random.default_rng(seed)
+    letters = np.array(list("etaoinshrdlucmfwypvbgk"))
+    weights = np.arange(len(letters), 0, -1) ** 1.2
+    words = []
+    for number in range(40_000):
+        length = int(min(14, 2 + draw.poisson(min(7.0, 0.8 + number / 400))))
+        words.append("".join(draw.choice(letters, length, p=weights / weights.sum())))
+    chance = np.cumsum(1 / np.arange(2, len(words) + 2))
+    held = np.array(words, object)
+    while True:
+        lengths = draw.integers(100, 281, 512)
+        taken = held[np.searchsorted(chance / chance[-1], draw.random(int(lengths.sum())))]
+        for part in np.split(taken, np.cumsum(lengths)[:-1]):
+            yield part.tolist()
+
+
+def quoted(files: list[Path]) -> Iterator[list[str]]:
+    """Runs of about 190 words of real layer files, each once."""
+    for file in files:
+        reader = pa.ipc.open_file(pa.memory_map(str(file)))
+        for number in range(reader.num_record_batches):
+            for text in reader.get_batch(number).column("text").to_pylist():
+                words = text.split()
+                for first in range(0, len(words) - 149, 190):
+                    yield words[first : first + 190]
+
+
+def edited(words: list[str], kind: str, draw: random.Random) -> str:
+    """One copy of a document."""
+    words = list(words)
+    if kind.startswith("edit"):
+        for place in draw.sample(range(len(words)), max(1, int(kind[5:-1]) * len(words) // 100)):
+            words[place] = f"{draw.choice(words)}{draw.randrange(100)}"
+    elif kind == "boilerplate":
+        words = [*BOILER.split()[: draw.randrange(4, 20)], *words]
+    elif kind == "cut":
+        words = words[: len(words) * draw.randrange(70, 98) // 100]
+    text = prose(words)
+    if kind == "capitals":
+        return text.upper()
+    return text.lower().replace(",", "") if kind == "commas" else text
+
+
+def prose(words: list[str]) -> str:
+    """Words with sentences and commas."""
+    pieces = [" ".join(words[first : first + 9]) for first in range(0, len(words), 9)]
+    return "".join(piece + (". " if number % 2 else ", ") for number, piece in enumerate(pieces)).strip()
+
+
+def shingles(text: str) -> set[str]:
+    words = re.findall(r"[^\W_]+", text.lower())
+    return {" ".join(words[place : place + 5]) for place in range(max(1, len(words) - 4))}
+
+
+def make(folder: Path, documents: int, texts: list[Path]) -> None:
+    """Layer files, ledgers and the truth: cluster, copy and true Jaccard to the first of the cluster."""
+    from corpus import ledger, shards
+
+    if (folder / "truth.json").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    source = quoted(texts) if texts else invented(1)
+    draw = random.Random(documents)
+    outs: list[list[tuple[str, str]]] = [[] for _ in range(SHARDS)]
+    schema = shards.schema()
+    files = [folder / f"part-{number}.arrow" for number in range(SHARDS)]
+    writers = [pa.ipc.new_file(str(file), schema, options=shards.ipc_options(None)) for file in files]
+    ids: list[list[str]] = [[] for _ in range(SHARDS)]
+    truth: dict[str, float] = {}
+    sizes: dict[int, int] = {}
+    made = 0
+
+    def flush(number: int) -> None:
+        rows = outs[number]
+        names, bodies = [id for id, _ in rows], [text for _, text in rows]
+        nothing = pa.nulls(len(rows), pa.string())
+        columns = [pa.array(names), pa.array(["bench"] * len(rows)), pa.array(bodies), nothing, nothing]
+        columns += [pa.array(["{}"] * len(rows)), pa.nulls(len(rows), schema.field("tokens").type)]
+        writers[number].write_batch(
+            pa.RecordBatch.from_arrays([*columns, pa.array([0] * len(rows), pa.int32())], schema=schema)
+        )
+        ids[number] += names
+        rows.clear()
+
+    for cluster in count():
+        if made >= documents:
+            break
+        words = next(source)
+        copies = 0 if draw.random() < 0.72 else draw.choice([1] * 12 + [2, 2, 3, 5, 10])
+        if cluster == 500:
+            copies = 100
+        text = prose(words)
+        base = shingles(text) if copies and len(truth) < JUDGED else None
+        sizes[cluster] = copies + 1
+        for copy in range(copies + 1):
+            if copy:
+                text = edited(words, draw.choices(list(EDITS), list(EDITS.values()))[0], draw)
+                if base is not None:
+                    other = shingles(text)
+                    truth[f"{cluster}-{copy}"] = len(base & other) / len(base | other)
+            number = (cluster * 5 + copy * 3) % SHARDS
+            outs[number].append((f"bench:{cluster}-{copy}", text))
+            made += 1
+            if len(outs[number]) == shards.BATCH_ROWS:
+                flush(number)
+    for number, writer in enumerate(writers):
+        flush(number)
+        writer.close()
+        rows = len(ids[number])
+        values = {
+            "id": ids[number],
+            "source": ["bench"] * rows,
+            "file": [f"part-{number}"] * rows,
+            "position": list(range(rows)),
+            "status": ["kept"] * rows,
+            "chars": [0] * rows,
+            "kind": ["web"] * rows,
+        }
+        columns = [pa.array(values.get(field.name, [None] * rows), field.type) for field in ledger.SIFTED]
+        with pa.ipc.new_file(str(folder / f"part-{number}.ledger.arrow"), ledger.SIFTED) as file:
+            file.write_batch(pa.RecordBatch.from_arrays(columns, schema=ledger.SIFTED))
+    (folder / "truth.json").write_text(json.dumps({"documents": made, "sizes": sizes, "jaccard": truth}))
+
+
+def scored(folder: Path, removed: list[str]) -> dict[str, float]:
+    """Precision, and recall of copies by true Jaccard, of a list of removed ids."""
+    truth = json.loads((folder / "truth.json").read_text())
+    gone: dict[str, set[str]] = {}
+    for id in removed:
+        cluster, copy = id.removeprefix("bench:").split("-")
+        gone.setdefault(cluster, set()).add(copy)
+    right = sum(min(len(copies), truth["sizes"][cluster] - 1) for cluster, copies in gone.items())
+    out = {"precision": right / max(1, len(removed))}
+    for level in (0.9, 0.8, 0.7):
+        near: dict[str, set[str]] = {}
+        for name, similarity in truth["jaccard"].items():
+            if similarity >= level:
+                cluster, copy = name.split("-")
+                near.setdefault(cluster, set()).add(copy)
+        found = sum(min(len(gone.get(c, set()) & {*copies, "0"}), len(copies)) for c, copies in near.items())
+        out[f"recall@{level}"] = found / max(1, sum(map(len, near.values())))
+    return out
+
+
+# -- programs: each is run in a process of its own, and writes the ids it removes -------------
+
+
+def read(folder: Path) -> tuple[list[str], list[str]]:
+    ids: list[str] = []
+    texts: list[str] = []
+    for number in range(SHARDS):
+        table = pa.ipc.open_file(pa.memory_map(str(folder / f"part-{number}.arrow"))).read_all()
+        ids += table.column("id").to_pylist()
+        texts += table.column("text").to_pylist()
+    return ids, texts
+
+
+def ours(folder: Path, out: Path, memory: int, workers: int) -> None:
+    from pipelines import dedup, layer
+
+    settings = dedup.Duplicates(memory=memory, planted=0)
+    parts = [
+        dedup.Part(f"p{number}", folder / f"part-{number}.arrow", folder / f"part-{number}.ledger.arrow")
+        for number in range(SHARDS)
+    ]
+    signatures = [out.parent / f"{part.key}.signature.arrow" for part in parts]
+    layer.start(workers)
+    run = layer.run if workers > 1 else dedup.in_process
+    run(dedup.sign, [(part.shard, path, settings) for part, path in zip(parts, signatures, strict=True)], "sign")
+    dedup.resolve(parts, signatures, out.parent / "verdicts", settings, run)
+    layer.stop()
+    removed: list[str] = []
+    for part in parts:
+        verdict = pa.ipc.open_file(pa.memory_map(str(out.parent / "verdicts" / f"{part.key}.verdict.arrow"))).read_all()
+        ids = pa.ipc.open_file(pa.memory_map(str(part.shard))).read_all().column("id")
+        removed += ids.filter(pa.compute.equal(verdict.column("status"), "dropped")).to_pylist()
+    out.write_text("\n".join(removed))
+
+
+def gaoya(folder: Path, out: Path) -> None:
+    from gaoya.minhash import MinHashStringIndex
+
+    ids, texts = read(folder)
+    index = MinHashStringIndex(
+        hash_size=32,
+        jaccard_threshold=0.7,
+        num_bands=14,
+        band_size=8,
+        analyzer="word",
+        lowercase=True,
+        ngram_range=(5, 5),
+    )
+    index.par_bulk_insert_docs(list(range(len(ids))), texts)
+    removed = [ids[place] for place, near in enumerate(index.par_bulk_query(texts)) if any(n < place for n in near)]
+    out.write_text("\n".join(removed))
+
+
+def tokens_of(text: str) -> list[str]:
+    words = re.findall(r"[^\W_]+", text.lower())
+    return [" ".join(words[place : place + 5]) for place in range(max(1, len(words) - 4))]
+
+
+def rensa(folder: Path, out: Path) -> None:
+    from rensa import RMinHash, RMinHashLSH
+
+    ids, texts = read(folder)
+    index = RMinHashLSH(threshold=0.7, num_perm=128, num_bands=16)
+    sketches, removed = [], []
+    for place, text in enumerate(texts):
+        sketch = RMinHash(num_perm=128, seed=42)
+        sketch.update(tokens_of(text))
+        sketches.append(sketch)
+        if any(sketch.jaccard(sketches[other]) >= 0.7 for other in index.query(sketch)):
+            removed.append(ids[place])
+        else:
+            index.insert(place, sketch)
+    out.write_text("\n".join(removed))
+
+
+def datasketch(folder: Path, out: Path) -> None:
+    import xxhash
+    from datasketch import MinHash, MinHashLSH
+
+    ids, texts = read(folder)
+    index = MinHashLSH(threshold=0.7, num_perm=128, params=(16, 8))
+    sketches: dict[int, MinHash] = {}
+    removed = []
+    for place, text in enumerate(texts):
+        sketch = MinHash(num_perm=128, hashfunc=xxhash.xxh32_intdigest)
+        sketch.update_batch([gram.encode() for gram in set(tokens_of(text))])
+        if any(sketch.jaccard(sketches[other]) >= 0.7 for other in index.query(sketch)):
+            removed.append(ids[place])
+        else:
+            index.insert(place, sketch)
+            sketches[place] = sketch
+    out.write_text("\n".join(removed))
+
+
+# -- measuring -------------------------------------------------------------------------------
+
+
+def family(root: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                parent = int(Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()[1])
+            except OSError:
+                continue
+            children.setdefault(parent, []).append(int(entry))
+    found = [root]
+    for one in found:
+        found += children.get(one, [])
+    return found
+
+
+def held(process: int) -> int:
+    """Proportional memory of a process without file pages that the system may drop, bytes."""
+    try:
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss:"))
+
+
+def measured(command: list[str]) -> dict[str, float]:
+    """CPU seconds, wall seconds and peak PSS (MB) of a command's process tree."""
+    before, began = os.times(), time.monotonic()
+    process = subprocess.Popen(command, cwd=HERE.parents[2], stdout=subprocess.DEVNULL)
+    peak = [0]
+
+    def watch() -> None:
+        while process.poll() is None:
+            peak[0] = max(peak[0], sum(map(held, family(process.pid))))
+            time.sleep(0.2)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        status = process.wait(TIMEOUT)
+    finally:
+        process.kill()
+        watcher.join()
+    after = os.times()
+    if status:
+        raise subprocess.CalledProcessError(status, command)
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return {"cpu": cpu, "wall": time.monotonic() - began, "MB": peak[0] / 1e6}
+
+
+MODULES = {"text-dedup": "text_dedup"}
+
+
+def interpreter(program: str, peers: list[str]) -> str | None:
+    """The first interpreter in which a peer can be imported."""
+    module = MODULES.get(program, program)
+    for python in peers:
+        if not subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode:
+            return python
+    return None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--documents", type=int, nargs="+", default=[50_000])
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/bench-dedup"))
+    parser.add_argument("--texts", type=Path, nargs="*", default=[], help="layer files whose texts are used")
+    parser.add_argument("--peers", nargs="*", default=[sys.executable], help="interpreters with peers installed")
+    parser.add_argument("--only", nargs="*", default=list(PROGRAMS))
+    parser.add_argument("--memory", type=int, default=2_000_000_000)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--run", help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.run == "make":
+        make(given.folder, given.documents[0], given.texts)
+    elif given.run == "this project":
+        ours(given.folder, given.out, given.memory, given.workers)
+    elif given.run:
+        globals()[given.run](given.folder, given.out)
+    else:
+        table(given)
+
+
+def table(given: argparse.Namespace) -> None:
+    form = "{:>9} {:<14} {:>8} {:>8} {:>9} {:>7} {:>7} {:>9} {:>7} {:>7} {:>7}"
+    print(form.format(*"documents program cpu-s wall-s docs/cpu-s ratio MB precision rec@.9 rec@.8 rec@.7".split()))
+    for documents in given.documents:
+        folder = given.folder / str(documents)
+        start = [sys.executable, "-m", "tests.bench.dedup", "--folder", str(folder), "--documents", str(documents)]
+        texts = ["--texts", *map(str, given.texts)] if given.texts else []
+        subprocess.run([*start, *texts, "--run", "make"], cwd=HERE.parents[2], check=True)
+        best = None
+        for program in given.only:
+            python = sys.executable if program == "this project" else interpreter(program, given.peers)
+            if python is None:
+                print(form.format(documents, program, "not installed", *[""] * 8))
+                continue
+            out = folder / program / "removed.txt"
+            subprocess.run(["rm", "-rf", str(out.parent)], check=True)
+            out.parent.mkdir()
+            command = [python, *([str(HERE)] if python != sys.executable else start[1:3])]
+            command += ["--folder", str(folder), "--out", str(out), "--run", program]
+            cost = measured([*command, "--memory", str(given.memory), "--workers", str(given.workers)])
+            score = scored(folder, out.read_text().split())
+            speed = documents / cost["cpu"]
+            best = best or speed
+            numbers = [f"{cost['cpu']:.1f}", f"{cost['wall']:.1f}", f"{speed:,.0f}", f"{best / speed:.1f}"]
+            numbers += [f"{cost['MB']:.0f}", *(f"{value:.4f}" for value in score.values())]
+            print(form.format(documents, program, *numbers), flush=True)
+
+
+if __name__ == "__main__":
+    main()
