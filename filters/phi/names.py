@@ -24,6 +24,7 @@ from filters.phi.safe import (
 )
 from filters.phi.scan import Scan
 from filters.phi.spans import Span
+from filters.phi.traits import Traits, traits
 
 _WORD = r"(?:\p{Lu}['’]\p{Lu}\p{Ll}+|(?:Mc|Mac|De|La|Le|Van|Di|Du|Fitz)\p{Lu}\p{Ll}+|\p{Lu}\p{Ll}+|\p{Lu}{2,20})(?:['’]\p{Ll}{2,}|-\p{Lu}\p{L}+)?"
 _PARTICLE = r"(?:van der|van den|van de|de la|de los|del|della|van|von|der|den|ten|ter|de|da|dos|das|di|du|la|le|el|al|bin|ibn|bint|abu|y|e|st\.|St\.)"
@@ -67,43 +68,6 @@ _BY = regex.compile(
     r"signed out to|handed over to|handoff to|report given to|given to|referred to|care of|under|thank you|thanks|hi|hello|sincerely|regards|yours sincerely|yours truly|best wishes)[ ,:\n]{1,3}$"
 )
 _WEAK_BY = frozenset(("by", "with", "per", "under", "called", "told", "contact", "given to", "followed by"))
-
-
-class Traits(NamedTuple):
-    """What lists say of a word in lower case: 0 to 3 as a given and a family name; is it anything else."""
-
-    given: int
-    family: int
-    common: bool  # written in lower case, too
-    stop: bool
-    product: bool
-    eponym: bool
-
-    @property
-    def candidate(self) -> bool:
-        """Whether a capitalised word can be a name at all without a title before it."""
-        return (
-            not self.stop
-            and not (self.product and self.given < 2)
-            and (bool(self.given or self.family) or not self.common)
-        )
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def traits(word: str) -> Traits:
-    parts = [part for part in re.split(r"[-'’]", word) if len(part) > 1]
-    whole = lists.first().get(word, 0), lists.last().get(word.replace("'", "").replace("’", ""), 0)
-    given = max(whole[0], min((lists.first().get(part, 0) for part in parts), default=0))
-    family = max(whole[1], min((lists.last().get(part, 0) for part in parts), default=0))
-    common = (
-        word in lists.words()
-        or word in CLINICAL
-        or (len(parts) > 1 and all(part in lists.words() or part in CLINICAL for part in parts))
-    )
-    if not common and word.endswith("s") and word[:-1] in lists.words():
-        common = True
-    stop = word in STOPS
-    return Traits(given, family, common, stop, word in PRODUCTS, word in EPONYMS)
 
 
 def _plain(word: str) -> str:
@@ -312,9 +276,7 @@ def _eponym(text: str, start: int, end: int) -> bool:
     if after is None:
         return False
     noun = after[1].lower()
-    return (noun in EPONYM_NOUNS or noun.rstrip("s") in EPONYM_NOUNS) and traits(
-        _plain(text[start:end].split()[-1])
-    ).given < 3
+    return noun in EPONYM_NOUNS or noun.rstrip("s") in EPONYM_NOUNS
 
 
 _NEXT_WORD = re.compile(r"(?:['’]s)?[ ]([A-Za-z]+)")
@@ -370,11 +332,35 @@ def _pairs(text: str, group: "list[tuple[int, int, str, Traits]]") -> Iterator[S
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
-    """The model's span without what cannot be a name; None when nothing proves it."""
+    """The model's span without what cannot be a name; None when nothing else proves it.
+
+    A frequent given name is proof; other words need something that only people do after them, or
+    nothing before them that people do not have (`a #4 Fogarty`, `the Ellis`).
+    """
     span = _cut(text, start, end, strong=True)
-    if span is None or _eponym(text, *span) or not _proof(text[span[0] : span[1]]):
+    if span is None or _eponym(text, *span):
         return None
-    return span
+    words = [(token, traits(_plain(token))) for token in text[span[0] : span[1]].split() if len(_plain(token)) > 1]
+    if any(known.stop or known.product or (token.isupper() and token.lower() in ACRONYMS) for token, known in words):
+        return None
+    if text[span[0] : span[1]].lower() in lists.cities() and words[0][1].given < 2:
+        return None
+    thing = _THING_BEFORE.search(text, max(0, span[0] - 14), span[0]) is not None
+    given = any(known.given > 1 and not known.common and not known.eponym for _, known in words)
+    if (given or (len(words) > 1 and words[0][1].given and not words[0][1].common)) and not thing:
+        return span
+    if _PERSON_AFTER.match(text, span[1]) and not thing and any(not known.common for _, known in words):
+        return span
+    return None
+
+
+# A size, an article or a preposition of things before a name: an instrument, a suture, an eponym.
+_THING_BEFORE = re.compile(r"(?:\b(?:[Aa]n?|[Tt]he|[Tt]wo|straight|curved|modified|using|used|of|French|[Ll]eft|[Rr]ight|moist|small|large|standard|soaked|inch)|[#\d%-])[ ]$")
+_PERSON_AFTER = re.compile(
+    r"(?:['’]s)?,?[ ](?:is (?:an?|here|in|doing|stable|currently|now|alert|awake|our|the|very|my|one)\b|has been\b|presents?\b|presented\b|denies\b|denied\b|reports?\b|reported\b|states\b|stated\b|returns\b|returned\b|complains\b|lives\b|"
+    r"works\b|underwent\b|says\b|said\b|notes\b|came\b|comes\b|agrees?\b|agreed\b|feels\b|felt\b|understands\b|understood\b|verbalized\b|tolerated\b|called\b|requests?\b|requested\b|wishes\b|wants\b|did\b|does\b|mother\b|father\b|wife\b|husband\b|family\b|parents\b|"
+    r"was (?:seen|admitted|discharged|diagnosed|born|referred|evaluated|brought|sent|accompanied|told|informed|asked|advised|counseled|last|hospitalized|treated|notified|paged|present|in|at)\b|will (?:follow|call|return|see|need|be seen)|aware\b|and I\b|recommends?\b|recommended\b|saw\b|examined\b|assisted\b)"
+)
 
 
 def all_words(spans: Iterable[Span], text: str) -> set[str]:
