@@ -43,7 +43,9 @@ def unary(token: str) -> tuple[str, str, str, str]:
     low = token.lower().removesuffix("'s").removesuffix("’s")
     known = traits(low)
     code = f"g{known.given}f{known.family}" + "".join(
-        letter for letter, flag in zip("cspe", (known.common, known.stop, known.product, known.eponym), strict=True) if flag
+        letter
+        for letter, flag in zip("cspe", (known.common, known.stop, known.product, known.eponym), strict=True)
+        if flag
     )
     cue = low if low in _CUES else "-"
     ending = low[-3:] if not known.common and len(low) > 4 else "-"

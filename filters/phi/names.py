@@ -355,7 +355,9 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
 
 
 # A size, an article or a preposition of things before a name: an instrument, a suture, an eponym.
-_THING_BEFORE = re.compile(r"(?:\b(?:[Aa]n?|[Tt]he|[Tt]wo|straight|curved|modified|using|used|of|French|[Ll]eft|[Rr]ight|moist|small|large|standard|soaked|inch)|[#\d%-])[ ]$")
+_THING_BEFORE = re.compile(
+    r"(?:\b(?:[Aa]n?|[Tt]he|[Tt]wo|straight|curved|modified|using|used|of|French|[Ll]eft|[Rr]ight|moist|small|large|standard|soaked|inch)|[#\d%-])[ ]$"
+)
 _PERSON_AFTER = re.compile(
     r"(?:['’]s)?,?[ ](?:is (?:an?|here|in|doing|stable|currently|now|alert|awake|our|the|very|my|one)\b|has been\b|presents?\b|presented\b|denies\b|denied\b|reports?\b|reported\b|states\b|stated\b|returns\b|returned\b|complains\b|lives\b|"
     r"works\b|underwent\b|says\b|said\b|notes\b|came\b|comes\b|agrees?\b|agreed\b|feels\b|felt\b|understands\b|understood\b|verbalized\b|tolerated\b|called\b|requests?\b|requested\b|wishes\b|wants\b|did\b|does\b|mother\b|father\b|wife\b|husband\b|family\b|parents\b|"

@@ -43,5 +43,3 @@ def traits(word: str) -> Traits:
         common = True
     stop = word in STOPS
     return Traits(given, family, common, stop, word in PRODUCTS, word in EPONYMS)
-
-

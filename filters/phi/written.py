@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables read better whole)
 """Made-up notes with known names: what the model is trained on.
 
 Sentences and words are lists/notes.txt; names come from the embedded lists, and some are invented
@@ -14,13 +15,94 @@ from filters.phi.safe import EPONYM_NOUNS, EPONYMS, PRODUCTS
 Written = tuple[str, list[tuple[int, int]]]  # a line, and where its names stand
 
 _TITLES = ("Dr.", "Dr.", "Dr", "Mr.", "Mrs.", "Ms.", "Mr", "Mrs", "Ms", "Miss", "Prof.", "Doctor", "Nurse")
-_CREDENTIALS = ("MD", "M.D.", "DO", "RN", "NP", "PA-C", "PhD", "BSN, RN", "MD, PhD", "FNP-C", "DPM", "LCSW", "PharmD", "CRNA", "PT")
-_RELATIVES = ("wife", "husband", "son", "daughter", "mother", "father", "brother", "sister", "partner", "niece", "friend", "Wife", "Daughter", "Son", "Husband", "Mother")
+_CREDENTIALS = (
+    "MD",
+    "M.D.",
+    "DO",
+    "RN",
+    "NP",
+    "PA-C",
+    "PhD",
+    "BSN, RN",
+    "MD, PhD",
+    "FNP-C",
+    "DPM",
+    "LCSW",
+    "PharmD",
+    "CRNA",
+    "PT",
+)
+_RELATIVES = (
+    "wife",
+    "husband",
+    "son",
+    "daughter",
+    "mother",
+    "father",
+    "brother",
+    "sister",
+    "partner",
+    "niece",
+    "friend",
+    "Wife",
+    "Daughter",
+    "Son",
+    "Husband",
+    "Mother",
+)
 _MONTHS = "January February March April May June July August September October November December".split(" ")
 _SYLLABLES = ("ka", "ri", "to", "mo", "shi", "va", "len", "dor", "bre", "an", "ol", "ek", "zu", "fi", "sa", "no", "wi", "thu", "ghe", "ba", "ju", "mir", "tan", "del", "cor", "vin", "pe", "lo", "qua", "xi", "hae", "nwa", "gbe", "szy")  # fmt: skip
-_TAILS = ("ski", "son", "ez", "ova", "ic", "man", "er", "ini", "ou", "yan", "wala", "nen", "ton", "ley", "berg", "a", "i", "o", "u", "")
-_DRUG_TAILS = ("ine", "ol", "ex", "ix", "mab", "tin", "pril", "zole", "cillin", "cept", "ra", "lex", "via", "ium", "caine", "ase", "iva")
-_HOSPITALS = ("Hospital", "Medical Center", "Clinic", "Community Hospital", "Memorial Hospital", "Regional Medical Center", "Infirmary", "Health System")
+_TAILS = (
+    "ski",
+    "son",
+    "ez",
+    "ova",
+    "ic",
+    "man",
+    "er",
+    "ini",
+    "ou",
+    "yan",
+    "wala",
+    "nen",
+    "ton",
+    "ley",
+    "berg",
+    "a",
+    "i",
+    "o",
+    "u",
+    "",
+)
+_DRUG_TAILS = (
+    "ine",
+    "ol",
+    "ex",
+    "ix",
+    "mab",
+    "tin",
+    "pril",
+    "zole",
+    "cillin",
+    "cept",
+    "ra",
+    "lex",
+    "via",
+    "ium",
+    "caine",
+    "ase",
+    "iva",
+)
+_HOSPITALS = (
+    "Hospital",
+    "Medical Center",
+    "Clinic",
+    "Community Hospital",
+    "Memorial Hospital",
+    "Regional Medical Center",
+    "Infirmary",
+    "Health System",
+)
 _STEMS = ("sub", "peri", "intra", "post", "pre", "neuro", "cardio", "angio", "osteo", "arthro", "naso", "oro", "hemi", "poly", "micro", "tri", "epi", "endo", "trans", "supra", "lacto", "hydro", "cysto", "vitre", "laryngo", "pharyngo", "nephro", "spleno", "orchido", "penoscroto", "thrombo", "lipo", "visco")  # fmt: skip
 _ENDINGS = ("ectomy", "plasty", "otomy", "scopy", "pexy", "gram", "graphy", "dystrophy", "itis", "osis", "capital", "palpable", "elastic", "operative", "anesthesia", "tomic", "genic", "bearing", "pathy", "cele", "rrhaphy", "lysis", "clear", "seal", "flex", "tack", "port", "cath", "foam", "prep")  # fmt: skip
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -97,7 +179,11 @@ class Writer:
             invented = "".join(pick.choices(_SYLLABLES, k=pick.choice((1, 2)))) + pick.choice(_DRUG_TAILS)
             return (invented.capitalize() if chance < 0.85 else invented), False
         if slot == "B":
-            word = pick.choice(self.products) if pick.random() < 0.6 else "".join(pick.choices(_SYLLABLES, k=2)) + pick.choice(_DRUG_TAILS)
+            word = (
+                pick.choice(self.products)
+                if pick.random() < 0.6
+                else "".join(pick.choices(_SYLLABLES, k=2)) + pick.choice(_DRUG_TAILS)
+            )
             more = " " + pick.choice(self.products).capitalize() if pick.random() < 0.25 else ""
             return word.capitalize() + more, False
         if slot == "E":
@@ -152,7 +238,16 @@ class Writer:
             return f"{given[0]}{family[0]}".lower() if pick.random() < 0.5 else f"{given[0]}{family[0]}"
         if slot == "I":
             return f"{given[0]}{pick.choice(('. ', ' ', '.'))}{family}"
-        middle = pick.choice(("", "", "", f" {pick.choice('ABCDEFGHJKLMRSTW')}.", f" {pick.choice('ABCDEFGHJKLMRSTW')}", f" {self._given()}"))
+        middle = pick.choice(
+            (
+                "",
+                "",
+                "",
+                f" {pick.choice('ABCDEFGHJKLMRSTW')}.",
+                f" {pick.choice('ABCDEFGHJKLMRSTW')}",
+                f" {self._given()}",
+            )
+        )
         if slot == "R":
             value = f"{family}, {given}{middle}"
         else:
@@ -175,7 +270,9 @@ class Writer:
         return name.capitalize()
 
     def _invented(self) -> str:
-        return ("".join(self.random.choices(_SYLLABLES, k=self.random.choice((1, 2, 2, 3)))) + self.random.choice(_TAILS)).capitalize()
+        return (
+            "".join(self.random.choices(_SYLLABLES, k=self.random.choice((1, 2, 2, 3)))) + self.random.choice(_TAILS)
+        ).capitalize()
 
 
 def _joined(pieces: list[Written]) -> Written:
