@@ -217,11 +217,7 @@ def _linked(folder: Folder, remote: Remote) -> str | None:
         os.link(source.resolve(), partial)
     except OSError:
         return None  # another disk, or not ours to link
-    sums = _Sums(remote)
-    with open(partial, "rb") as file:
-        while block := file.read(BLOCK):
-            sums.add(block)
-    return sums.verified(remote)
+    return _summed(partial, remote)
 
 
 class _Sums:
@@ -289,12 +285,19 @@ def _by_wget(door: Door, folder: Folder, remote: Remote) -> str:
     """One run of wget that goes on where the partial file ends."""
     partial = folder.partial(remote.path)
     partial.touch(folder.mode)  # before any byte of it is there, so that nobody else reads it meanwhile
+    if remote.digest and partial.stat().st_size:
+        with contextlib.suppress(_Wrong):  # a run that was killed between the last byte and its verification
+            return _summed(partial, remote)
     try:
         transport.wget(remote.url, partial, door.manners.timeout, door.stop.is_set)
     except Interrupted as error:
         if error.restart:
             partial.unlink()
         raise
+    return _summed(partial, remote)
+
+
+def _summed(partial: Path, remote: Remote) -> str:
     sums = _Sums(remote)
     with open(partial, "rb") as file:
         while block := file.read(BLOCK):

@@ -111,16 +111,18 @@ def _opened(folder: Folder) -> sqlite3.Connection:
 
 def _recover(folder: Folder, state: sqlite3.Connection) -> None:
     """Names a bundle that was whole when the run was killed; forgets those that are gone."""
-    for path, size in state.execute("SELECT path, bytes FROM bundle").fetchall():
+    for path, size, sha256 in state.execute("SELECT path, bytes, sha256 FROM bundle").fetchall():
         target, partial = folder.root / path, folder.partial(path)
-        if partial.exists() and partial.stat().st_size == size:
+        if size < 0:  # emptied, and the run was killed before it was deleted
+            target.unlink(missing_ok=True)
+        elif partial.exists() and digest(partial) == f"sha256:{sha256}":
             os.replace(partial, target)
-        if not target.exists() or target.stat().st_size != size:
-            if target.exists():
-                raise BadInput(
-                    f"{target} has {target.stat().st_size} bytes, but {size} were fetched; it was changed: delete it "
-                    "to fetch its articles again"
-                )
+        if target.exists() and target.stat().st_size != size:
+            raise BadInput(
+                f"{target} has {target.stat().st_size} bytes, but {size} were fetched; it was changed: delete it "
+                "to fetch its articles again"
+            )
+        if not target.exists():
             with _at_once(state):
                 for table, column in (("article", "bundle"), ("stale", "bundle"), ("bundle", "path")):
                     state.execute(f"DELETE FROM {table} WHERE {column} = ?", (path,))
@@ -390,12 +392,13 @@ def _take_out(folder: Folder, state: sqlite3.Connection) -> None:
                 row = (partial.stat().st_size, digest(partial).removeprefix("sha256:"), _today(), path)
                 state.execute("UPDATE bundle SET bytes = ?, sha256 = ?, retrieved = ? WHERE path = ?", row)
             else:
-                state.execute("DELETE FROM bundle WHERE path = ?", (path,))
+                state.execute("UPDATE bundle SET bytes = -1 WHERE path = ?", (path,))
         if kept:
             os.replace(partial, target)
         else:
             target.unlink()
             partial.unlink()
+            state.execute("DELETE FROM bundle WHERE path = ?", (path,))
 
 
 def _rows(source: PMC, state: sqlite3.Connection) -> list[dict[str, Any]]:

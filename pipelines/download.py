@@ -166,10 +166,13 @@ def fetch_source(
     door = Door(manners, restricted=source.restricted, bucket=isinstance(source, PMC))
     if limit is not None and any(one.name == "limit" for one in fields(source)):  # type: ignore[arg-type]
         source = replace(source, limit=limit)  # type: ignore[type-var]
-    if isinstance(source, PMC):
-        rows = bundles.fetch(source, dest, door, progress=progress)
-    else:
-        rows = _listed(source, base, dest, door, limit, progress)
+    try:
+        if isinstance(source, PMC):
+            rows = bundles.fetch(source, dest, door, progress=progress)
+        else:
+            rows = _listed(source, base, dest, door, limit, progress)
+    finally:
+        door.close()
     content = {
         "format": manifest.FORMAT,
         "source": source.name,

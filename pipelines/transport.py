@@ -63,6 +63,11 @@ def is_page(head: bytes) -> bool:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower().startswith(_PAGE)
 
 
+def is_data(url: str) -> bool:
+    """Whether an address, by its ending, is of data and not of a page."""
+    return urllib.parse.urlsplit(url).path.endswith((".md5", ".txt", ".json", ".jsonl", ".csv", ".gz", ".xml", ".zst"))
+
+
 def scheme(url: str) -> str:
     """http, s3 or file; a plain path is file."""
     kind = urllib.parse.urlsplit(url).scheme.lower()
@@ -188,6 +193,9 @@ def open_http(session: requests.Session, url: str, start: int, validator: str | 
         raise Interrupted(_short(error)) from error
     except (requests.RequestException, ValueError) as error:
         raise BadInput(f"{url}: cannot be asked for ({_short(error)}); check the address") from error
+    if response.status_code == 416 and response.headers.get("Content-Range") == f"bytes */{start}":
+        response.close()
+        return Reply(start, start, validator, iter(()))  # all of it is there already
     if response.status_code not in (200, 206):
         with response:
             raise refused(url, response.status_code, response.headers)
@@ -380,6 +388,8 @@ def wget(url: str, into: Path | None, timeout: float, stopped: Callable[[], bool
         raise Interrupted("what is there cannot be continued", restart=True)
     if status and status not in (200, 206):
         raise refused(url, status, _headers(said))
+    if process.returncode == 3:
+        raise BadInput(f"{url}: wget could not write {into}; the disk is full, or the folder is not yours: see to it")
     if process.returncode == 5:
         raise BadInput(f"{url}: wget does not trust the server's certificate; check the address and the clock")
     if process.returncode == 2:

@@ -213,6 +213,17 @@ def test_a_disk_that_is_too_small_is_noticed_before(site, tmp_path):
         brought([replace(remote, size=1 << 60)], tmp_path / "got")
 
 
+def test_a_whole_partial_file_is_not_fetched_again(site, tmp_path):
+    world, remote, body = site
+    world.fault("file.bin", "truncate")
+    with pytest.raises(BadInput):
+        fetch_files([remote], tmp_path / "got", door=Door(replace(QUICK, tries=1)))
+    (tmp_path / "got" / STATE / "deep/file.bin.partial").write_bytes(body)  # killed before it got its name
+    world.sent.clear()
+    brought([remote], tmp_path / "got")
+    assert not world.sent["/file.bin"]
+
+
 # ---- what is there ----
 
 
@@ -495,6 +506,18 @@ def test_stale_side_car_names_both_digests(served, tmp_path):
     assert (tmp_path / "pubmed/baseline/pubmed26n0001.xml.gz").exists()  # the others are finished
     assert not (tmp_path / "pubmed/baseline/pubmed26n0002.xml.gz").exists()
     assert not source_manifest(tmp_path / "pubmed", "pubmed").exists()  # written last, so not written
+
+
+def test_side_cars_are_asked_for_ahead(served, tmp_path):
+    served.latency = 0.05
+    served.fault("n0003.xml.gz.md5", "unavailable")
+    served.fault("n0002.xml.gz.md5", "page")
+    remotes = list(PubMed(base=f"{served.url}/pubmed/").listing(Door(QUICK)))
+    assert [remote.digest for remote in remotes] == [
+        f"md5:{hashlib.md5((served.folder / remote.url.removeprefix(served.url + '/')).read_bytes()).hexdigest()}"
+        for remote in remotes
+    ]
+    assert 1 < served.most <= QUICK.per_host
 
 
 def test_a_second_fetch_touches_no_file(served, tmp_path):

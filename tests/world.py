@@ -4,10 +4,13 @@
         world.fault("n0002.xml.gz", "reset", times=2)
         ... fetch from world.url ...
 
+    python -m tests.world FOLDER [--port 8000] [--latency 0.1]
+
 It lists folders as Apache does, a bucket as S3 does, answers Range and If-Range, and below `/mimic/`
 hears a name and password from wget alone, as PhysioNet does.
 """
 
+import argparse
 import base64
 import socket
 import struct
@@ -57,6 +60,7 @@ class World:
 
     folder: Path
     latency: float = 0.0
+    port: int = 0  # any that is free
     faults: list[Fault] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
@@ -72,7 +76,7 @@ class World:
 
         Handler.world = world
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", self.port), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -109,6 +113,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     world: World
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else head and body of each answer wait 40 ms for each other
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -211,3 +216,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.world", description="Serve a world until interrupted.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    asked = parser.parse_args()
+    with World(asked.folder, asked.latency, asked.port) as world:
+        print(world.url, flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -141,8 +141,11 @@ def edited(rng: Random, text: str, rate: float) -> tuple[str, float]:
 
 
 def shouted(rng: Random, text: str) -> str:
-    """The same words in other case and other white space: an exact copy to a careful eye."""
-    text = text.upper() if rng.random() < 0.5 else text.lower()
+    """The same words in other case or white space: an exact copy to a careful eye.
+
+    Not in capitals throughout, which the quality rules of web text know by the missing stop words.
+    """
+    text = text.lower() if rng.random() < 0.5 else text
     return re.sub(r" ", lambda _: rng.choice((" ", " ", " ", "  ", "\n")), text)
 
 
