@@ -86,6 +86,7 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
         self._index = windows.index(self.build, content, self.sequence, self.packing, self._cache, self.part)
         self.shards, self.groups = self._index.shards, list(self._index.groups)
         self.tokens, self.documents, self.count = self._index.tokens, self._index.documents, self._index.count
+        self._counting = np.arange(self.sequence)
         # Readers and batches that are open at once; a block of windows touches a handful.
         self._reader = lru_cache(16)(lambda shard: open_shard(self.shards[shard]))
         self._columns = lru_cache(256)(self._read_columns)
@@ -125,37 +126,34 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
     def __getitem__(self, k: int) -> dict[str, torch.Tensor]:
         if not 0 <= k < self.count:
             raise IndexError(f"window {k} of {self.count}")
-        return {name: torch.from_numpy(array) for name, array in self.arrays(k).items()}
+        return {name: held[0] for name, held in self.batch([k]).items()}
 
-    def arrays(self, k: int) -> dict[str, np.ndarray]:
-        """Window k as int64 arrays; k may run on into further epochs."""
-        ids = np.full(self.sequence, self.pad, dtype=np.int64)
-        labels = np.full(self.sequence, IGNORED, dtype=np.int64)
+    def batch(self, places: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Some windows as int64 tensors [windows, sequence]; k may run on into further epochs.
+
+        -1 is an empty window, which carries no loss: what a rank reads when the last step has too few.
+        """
+        ids, labels, positions = (np.empty((len(places), self.sequence), dtype=np.int64) for _ in range(3))
+        for at, k in enumerate(places):
+            self._fill(k, ids[at], labels[at], positions[at])
+        held = {"input_ids": ids, "labels": labels, "position_ids": positions}
+        return {name: torch.from_numpy(array) for name, array in held.items()}
+
+    def _fill(self, k: int, ids: np.ndarray, labels: np.ndarray, positions: np.ndarray) -> None:
         apart = self.packing == "best-fit"
-        positions = np.arange(self.sequence, dtype=np.int64)
         at = 0
-        for row, start, length in self.pieces(k).tolist():
+        for row, start, length in self.pieces(k).tolist() if k >= 0 else ():
             tokens, prompt = self.document_tokens(row)
             end = at + length
+            silent = at + max(1 if apart else 0, min(prompt - start, length))
             ids[at:end] = tokens[start : start + length]
-            silent = max(1 if apart else 0, min(prompt - start, length))
-            labels[at + silent : end] = ids[at + silent : end]
+            labels[at:silent] = IGNORED
+            labels[silent:end] = ids[silent:end]
             if apart:
-                positions[at:end] -= at
+                positions[at:end] = self._counting[:length]
             at = end
-        positions[at:] -= at if apart else 0
-        return {"input_ids": ids, "labels": labels, "position_ids": positions}
-
-    def empty(self) -> dict[str, np.ndarray]:
-        """A window that carries no loss: what a rank reads when the last step has too few windows."""
-        ids = np.full(self.sequence, self.pad, dtype=np.int64)
-        positions = np.arange(self.sequence, dtype=np.int64)
-        return {"input_ids": ids, "labels": np.full_like(ids, IGNORED), "position_ids": positions}
-
-    def batch(self, windows: Sequence[int]) -> dict[str, torch.Tensor]:
-        """Some windows as one batch [windows, sequence]; a window at or beyond the end (-1) is empty."""
-        rows = [self.empty() if k < 0 else self.arrays(k) for k in windows]
-        return {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in rows[0]}
+        ids[at:], labels[at:] = self.pad, IGNORED
+        positions[at if apart else 0 :] = self._counting[: self.sequence - at if apart else self.sequence]
 
     def group_tokens(self, windows: Sequence[int]) -> np.ndarray:
         """Tokens of each of `groups` in some windows."""
