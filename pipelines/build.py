@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Tokens.named(given.tokenizer),
             given.seed,
         )
-        with _alone(given.out):
+        with alone(given.out):
             start(given.workers, given.ray_address)
             try:
                 if given.plan:
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def _alone(out: Path) -> Iterator[None]:
+def alone(out: Path) -> Iterator[None]:
     """Holds `out` for this build; a second one in the same folder would write the same files."""
     out.mkdir(parents=True, exist_ok=True)
     with open(out / ".lock", "a") as lock:
