@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus import ledger, shards
+from corpus import ledger, manifest, shards
 from corpus.files import writing
 from pipelines.sift import ledger_of, lengths
 
@@ -37,6 +37,21 @@ class Entry:
     layer: Path
     tokens: Path
     verdict: Path
+
+
+def save_entries(path: Path, entries: Sequence[Entry], mode: int = 0o644) -> None:
+    """Writes the entries once, so that tasks get a path in place of thousands of them."""
+    rows = [{name: str(getattr(entry, name)) for name in Entry.__dataclass_fields__} for entry in entries]
+    manifest.write(path, rows, mode)
+
+
+@lru_cache(maxsize=2)
+def load_entries(path: Path) -> tuple[Entry, ...]:
+    places = ("layer", "tokens", "verdict")
+    return tuple(
+        Entry(**{name: Path(value) if name in places else value for name, value in row.items()})
+        for row in manifest.read(path)
+    )
 
 
 def save(path: Path, array: np.ndarray, mode: int = 0o644) -> None:
@@ -81,11 +96,13 @@ def _hash(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
-def write_shard(plan: Path, entries: Sequence[Entry], out: Path, width: int, text: bool, mode: int) -> None:
+def write_shard(plan: Path, listed: Path, out: Path, width: int, text: bool, mode: int) -> None:
     """Writes the documents that `plan` (NAMES [rows]) names, in its order, as one Arrow file.
 
-    Memory holds one batch at a time; layers and token ids are read where they are mapped.
+    `listed` is where `save_entries` wrote. Memory holds one batch at a time; layers and token ids
+    are read where they are mapped.
     """
+    entries = load_entries(listed)
     names = np.load(plan, mmap_mode="r")
     schema = shards.schema(width)
     with writing(out, mode) as partial, pa.ipc.new_file(str(partial), schema, options=shards.ipc_options(None)) as file:
@@ -137,23 +154,17 @@ def _rows(path: Path) -> _Rows:
     return _Rows(path)
 
 
-def write_ledger(
-    source: str,
-    group: str,
-    entries: Sequence[tuple[int, Entry]],
-    places: Path,
-    out: Path,
-    mode: int,
-) -> None:
+def write_ledger(source: str, group: str, listed: Path, places: Path, out: Path, mode: int) -> None:
     """Writes the build's ledger of one source, file by file in their order.
 
-    `entries` are (number, entry); `places` (PLACES, sorted by entry, row, shard, place)
-    says where every drawn row stands.
+    `places` (PLACES, sorted by entry, row, shard, place) says where every drawn row stands.
     """
     spots = np.load(places, mmap_mode="r")
     with writing(out, mode) as partial:
         with pa.ipc.new_file(str(partial), ledger.BUILT, options=shards.ipc_options("lz4")) as file:
-            for number, entry in entries:
+            for number, entry in enumerate(load_entries(listed)):
+                if entry.source != source:
+                    continue
                 first, last = np.searchsorted(spots["entry"], [number, number + 1])
                 table = _judged(entry, source, group, spots[first:last])
                 for batch in table.to_batches(max_chunksize=ledger.BATCH_ROWS):

@@ -17,6 +17,8 @@ from pipelines.layer import run, short
 from pipelines.sift import summary_of
 from pipelines.stages import Entries, Input, Order, indexed
 
+ENTRIES = "entries.json"  # in the mix's work folder
+
 
 @dataclass(frozen=True)
 class Stock:
@@ -96,6 +98,7 @@ def make(
     work = out / "layers" / f"mix-{short(key)}"
     restricted = any(i.stream.source.restricted for i in inputs)
     mode = shards.RESTRICTED if restricted else shards.PUBLIC
+    assemble.save_entries(work / ENTRIES, entries, mode)
     written = _shards(order, build, work, entries, stock, stream, mode)
     written["ledger"] = _ledgers(order, build, work, inputs, entries, stock, stream, written["cuts"], mode)
     del written["cuts"]
@@ -169,7 +172,7 @@ def _shards(
         if not (build / path).exists():
             plan = work / f"{path.replace('/', '-')}.npy"
             assemble.save(plan, names[rows])
-            jobs.append((plan, entries, build / path, order.tokenizer.width, order.recipe.text, mode))
+            jobs.append((plan, work / ENTRIES, build / path, order.tokenizer.width, order.recipe.text, mode))
             weights.append(float(stock.tokens[rows].sum()))
     run(assemble.write_shard, jobs, "shards", weights, " tokens", there=len(plans) - len(jobs))
     listed = [*shard_list, *heldout]
@@ -200,15 +203,14 @@ def _ledgers(
     places["place"][: len(shard)] = np.arange(len(shard)) - cuts[shard]
     places = places[np.lexsort((places["place"], places["shard"], places["row"], places["entry"]))]
     assemble.save(work / "places.npy", places)
-    names = list(dict.fromkeys(entry.source for entry in entries))
+    groups = {entry.source: entry.group for entry in entries}
     listed, jobs = [], []
-    for name in names:
-        mine = [(number, entry) for number, entry in enumerate(entries) if entry.source == name]
+    for name, group in groups.items():
         listed.append({"path": f"ledger/{name}.arrow", "source": name})
         out = build / listed[-1]["path"]
         if not out.exists():
-            jobs.append((name, mine[0][1].group, mine, work / "places.npy", out, mode))
-    run(assemble.write_ledger, jobs, "ledgers", there=len(names) - len(jobs))
+            jobs.append((name, group, work / ENTRIES, work / "places.npy", out, mode))
+    run(assemble.write_ledger, jobs, "ledgers", there=len(groups) - len(jobs))
     for item in listed:
         path = build / item["path"]
         item["sha256"] = digest(path).removeprefix("sha256:")
