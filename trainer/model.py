@@ -1,9 +1,12 @@
 """Models from transformers: their config, their weights, and the proof that packed documents stay apart."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import snapshot_download
+from safetensors import safe_open
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, PreTrainedConfig, PreTrainedModel
 
@@ -63,6 +66,21 @@ def whole_model(recipe: Recipe, config: PreTrainedConfig) -> PreTrainedModel:
         )
     torch.manual_seed(recipe.seed)
     return AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation=recipe.attention)
+
+
+def safetensors_of(recipe: Recipe, names: Collection[str]) -> Path | None:
+    """The folder whose safetensors hold exactly these weights, so that ranks may read their own parts of them.
+
+    None when the weights are stored in another way (other names, .bin files): then one rank reads them.
+    """
+    folder = Path(recipe.model)
+    if not folder.is_dir():
+        folder = Path(snapshot_download(recipe.model, allow_patterns=["*.json", "*.safetensors"]))
+    held: set[str] = set()
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            held |= set(file.keys())
+    return folder if held == set(names) else None
 
 
 def restore_buffers(model: PreTrainedModel) -> None:

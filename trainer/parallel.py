@@ -17,8 +17,10 @@ import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch import nn
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
+    get_model_state_dict,
     get_state_dict,
     set_model_state_dict,
     set_state_dict,
@@ -29,7 +31,15 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from corpus.files import writing
 from trainer import checkpoint
-from trainer.model import empty_model, layers, prepare, restore_buffers, whole_model
+from trainer.model import (
+    empty_model,
+    has_weights,
+    layers,
+    prepare,
+    restore_buffers,
+    safetensors_of,
+    whole_model,
+)
 from trainer.recipe import Recipe
 
 ANEW = "go on with that strategy, or write its weights with --export-hf DIR and begin anew with --model DIR"
@@ -89,9 +99,15 @@ class Torch:
         fully_shard(model, mesh=mesh, **more)
         model.to_empty(device=self.device)
         restore_buffers(model)
-        full = whole_model(self.recipe, config).state_dict() if dist.get_rank() == 0 else {}
-        options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True, strict=True)
-        set_model_state_dict(model, full, options=options)
+        weights = get_model_state_dict(model)
+        folder = safetensors_of(self.recipe, weights) if has_weights(self.recipe) else None
+        if folder:
+            dcp.load(weights, storage_reader=HuggingFaceStorageReader(str(folder)))
+            set_model_state_dict(model, weights)
+        else:
+            full = whole_model(self.recipe, config).state_dict() if dist.get_rank() == 0 else {}
+            options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True, strict=True)
+            set_model_state_dict(model, full, options=options)
         return model
 
     def backward(self, loss: torch.Tensor) -> None:
@@ -155,7 +171,7 @@ class DeepSpeed:
         self.recipe, self.world, self.autocast = recipe, dist.get_world_size(), contextlib.nullcontext()
         self.settings = deepspeed_settings(recipe, bf16)
         os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed reads it even in a single process
-        deepspeed.init_distributed(dist_backend=dist.get_backend(), verbose=False)
+        deepspeed.init_distributed(dist_backend="nccl" if device.type == "cuda" else "gloo", verbose=False)
         model = self._model(config, deepspeed)
         prepare(model, recipe)
         kept = [(m, n, b.clone()) for m in model.modules() for n, b in m._buffers.items() if b is not None]
