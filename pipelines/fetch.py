@@ -27,17 +27,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--recipe", default="me-llama", help="whose sources: a recipe's name or its Python file")
     parser.add_argument("--base", help="another address of the one source that is named: a mirror, a folder, s3://…")
     given = parser.parse_args(arguments)
+    failed = False
     try:
         for source in chosen(given.recipe, given.sources, given.since, given.base, given.limit):
-            fetch_source(source, given.dest / source.name, limit=given.limit)
+            try:
+                fetch_source(source, given.dest / source.name, limit=given.limit)
+            except (ValueError, OSError) as error:  # the next source has another publisher
+                failed = _told(error)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", *getattr(error, "__notes__", []), sep="\n  ", file=sys.stderr)
-        return 2
+        failed = _told(error)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
         return 130
+    if failed:
+        return 2
     print(f"next: python -m pipelines.build --mix 15:1:4 --raw {given.dest}")
     return 0
+
+
+def _told(error: Exception) -> bool:
+    print(f"error: {error}", *getattr(error, "__notes__", []), sep="\n  ", file=sys.stderr)
+    return True
 
 
 def chosen(

@@ -31,6 +31,7 @@ from pipelines.arrivals import STATE, Folder
 from pipelines.door import Door, Manners
 from pipelines.download import fetch as fetch_files
 from pipelines.download import fetch_bytes, fetch_source, source_manifest
+from pipelines.recipe import WORLD
 from pipelines.transport import retry_after
 from tests.world import PASSWORD, USER, World
 
@@ -552,6 +553,15 @@ def test_the_command_says_what_is_wrong(capsys, tmp_path):
     assert fetch.main(["pubmed", "--limit", "0"]) == 2
     assert fetch.main(["guidelines", "--base", (tmp_path / "none").as_uri(), "--dest", str(tmp_path)]) == 2
     assert "check the address" in capsys.readouterr().err
+
+
+def test_a_source_that_fails_keeps_no_other_out(made, tmp_path, monkeypatch):
+    world = replace(WORLD, streams=tuple(s for s in WORLD.streams if s.source.name in ("pubmed", "guidelines")))
+    where = bases(made) | {"pubmed": (tmp_path / "none").as_uri() + "/"}
+    streams = [replace(s, source=replace(s.source, base=where[s.source.name])) for s in world.streams]
+    monkeypatch.setattr(fetch, "find", lambda name: replace(world, streams=tuple(streams)))
+    assert fetch.main(["pubmed", "guidelines", "--dest", str(tmp_path / "raw")]) == 2
+    assert (tmp_path / "raw/guidelines/open_guidelines.jsonl").exists()
 
 
 # ---- PMC's bundles ----
