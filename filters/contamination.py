@@ -11,8 +11,8 @@ A run that stands in more than four items is a phrase of the trade ("which of th
 most likely diagnosis") and proves nothing. An item that has no run of its own cannot be told by text:
 `Index.silent` counts them.
 
-Each process builds the index once, from the benchmark's files: sorted 64-bit hashes in numpy. Words
-that no benchmark has are 0, and a run with one of them matches nothing.
+Each process builds the index once, from the benchmark's files: sorted 64-bit hashes. Hashing is done
+in numpy on the bytes of a text, no word is ever an object.
 """
 
 import re
@@ -21,7 +21,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +39,23 @@ _FOLD = bytes(
     code + 32 if 65 <= code <= 90 else code if code >= 128 or 97 <= code <= 122 or 48 <= code <= 57 else 32
     for code in range(256)
 )
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio: odd, bits well spread
 _COMMON = 4  # items
 _BITS = 22  # of the table that is asked before the search: 4 MB, and one in ten runs passes it at 400,000
-_SHORT = 0x10000  # id of words of one letter, which are left out before runs are made
+
+# Hashes are polynomials modulo 2**64. Both factors are odd, so that they can be divided by, and have
+# their bits well spread: 2**64 over the golden ratio, and the multiplier of splitmix64's last step.
+_LETTER, _WORD_FACTOR = 0x9E3779B97F4A7C15, 0x94D049BB133111EB
+_PIECE = 1 << 16  # bytes that are hashed at once: the powers and the sums stay in the cache
+
+
+def _powers(factor: int) -> npt.NDArray[np.uint64]:
+    powers: npt.NDArray[np.uint64] = np.cumprod(
+        np.r_[np.uint64(1), np.full(_PIECE, factor, np.uint64)], dtype=np.uint64
+    )
+    return powers
+
+
+_POWERS, _INVERSES = _powers(_LETTER), _powers(pow(_LETTER, -1, 1 << 64))
 
 
 def folded(text: str) -> str:
@@ -54,9 +66,32 @@ def folded(text: str) -> str:
     return text
 
 
-def words(text: str) -> list[bytes]:
-    """Lower-case words of letters and digits, in UTF-8, one-letter words among them."""
-    return folded(text).encode("utf-8", "replace").translate(_FOLD).split()
+def words(text: str) -> npt.NDArray[np.uint64]:
+    """A hash for every lower-case word of letters and digits; 0 for words of one letter."""
+    data = folded(text).encode("utf-8", "replace").translate(_FOLD)
+    found = []
+    start = 0
+    while start < len(data):
+        end = min(start + _PIECE, len(data))
+        if end < len(data):
+            # At a space, if there is one.
+            end = data.rfind(b" ", start, end) + 1 or end
+        found.append(_hashed(np.frombuffer(data, np.uint8, end - start, start)))
+        start = end
+    return np.concatenate(found) if found else np.zeros(0, np.uint64)
+
+
+def _hashed(letters: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """`words` of one piece: sums of letters times powers, differences, and the place divided out."""
+    sums = np.zeros(len(letters) + 1, np.uint64)
+    np.cumsum(letters * _POWERS[: len(letters)], out=sums[1:])
+    inside = np.zeros(len(letters) + 2, np.int8)
+    np.not_equal(letters, 32, out=inside[1:-1], casting="unsafe")
+    edges = np.flatnonzero(inside[1:] != inside[:-1])
+    starts, ends = edges[::2], edges[1::2]
+    hashes: npt.NDArray[np.uint64] = (sums[ends] - sums[starts]) * _INVERSES[starts]
+    hashes[ends - starts < 2] = 0
+    return hashes
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +104,11 @@ class Index:
     items without such a run.
     """
 
-    vocabulary: dict[bytes, int]
     keys: npt.NDArray[np.uint64]
     table: npt.NDArray[np.bool_]
     where: Array
-    parts: Array
-    at: Array
+    parts: npt.NDArray[np.int32]
+    at: npt.NDArray[np.int32]
     names: list[tuple[str, str]]
     sizes: Array
     identities: dict[str, tuple[str, str]]
@@ -83,42 +117,36 @@ class Index:
 
     @property
     def bytes(self) -> int:
-        """What the arrays and the vocabulary take, in bytes (without Python's small change)."""
-        arrays = sum(a.nbytes for a in (self.keys, self.table, self.where, self.parts, self.at, self.sizes))
-        return arrays + sum(len(word) + 33 + 32 + 100 for word in self.vocabulary)
-
-    def numbers(self, text: str) -> tuple[npt.NDArray[np.uint64], Array]:
-        """Numbers of a text's words of two letters or more, and which of `words(text)` they are."""
-        found = words(text)
-        ids = np.fromiter(map(self.vocabulary.get, found, repeat(0)), np.uint64, len(found))
-        long = np.flatnonzero(ids != _SHORT)
-        return ids[long], long
+        """What the arrays take, in bytes."""
+        return sum(a.nbytes for a in (self.keys, self.table, self.where, self.parts, self.at, self.sizes))
 
 
-def runs(numbers: npt.NDArray[np.uint64], length: int) -> npt.NDArray[np.uint64]:
-    """Hash of every run of that many words [words - length + 1]; polynomial, modulo 2**64."""
-    count = len(numbers) - length + 1
+def runs(hashes: npt.NDArray[np.uint64], length: int) -> npt.NDArray[np.uint64]:
+    """A hash of every run of that many words [words - length + 1]."""
+    count = len(hashes) - length + 1
     if count <= 0:
         return np.zeros(0, np.uint64)
-    total = numbers[:count].copy()
+    factor = np.uint64(_WORD_FACTOR)
+    total = hashes[:count].copy()
     for step in range(1, length):
-        total *= _MULTIPLIER
-        total += numbers[step : step + count]
-    return total * _MULTIPLIER
+        total *= factor
+        total += hashes[step : step + count]
+    total *= factor
+    return total
 
 
 def _slots(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    return keys >> np.uint64(64 - _BITS)
+    slots: npt.NDArray[np.uint64] = keys >> np.uint64(64 - _BITS)
+    return slots
 
 
-def _number(vocabulary: dict[bytes, int], found: Iterable[bytes]) -> list[int]:
-    """Numbers for words, new words numbered on; numbers skip that of one-letter words."""
-    return [vocabulary.setdefault(word, len(vocabulary) + _SHORT + 1) for word in found if len(word) > 1]
+def _long(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    long: npt.NDArray[np.uint64] = hashes[hashes != 0]
+    return long
 
 
 def build(documents: Iterable[Document], length: int) -> Index:
     """The index of benchmark items (corpus.sources.benchmarks) for runs of `length` words."""
-    vocabulary: dict[bytes, int] = {}
     names: list[tuple[str, str]] = []
     hashes, owners, positions, items_of = [], [], [], []
     identities: dict[str, tuple[str, str]] = {}
@@ -130,14 +158,12 @@ def build(documents: Iterable[Document], length: int) -> Index:
             identities.setdefault(identity, name)
         for part in document.meta["parts"]:
             text = unicodedata.normalize("NFC", part)
-            keys = runs(np.array(_number(vocabulary, words(text)), np.uint64), length)
+            keys = runs(_long(words(text)), length)
             hashes.append(keys)
             owners.append(np.full(len(keys), len(names)))
             positions.append(np.arange(len(keys)))
             items_of.append(number)
             names.append(name)
-    for code in range(256):
-        vocabulary[bytes([code])] = _SHORT
     keys = np.concatenate([np.zeros(0, np.uint64), *hashes])
     owner = np.concatenate([np.zeros(0, np.int64), *owners])
     position = np.concatenate([np.zeros(0, np.int64), *positions])
@@ -158,12 +184,11 @@ def build(documents: Iterable[Document], length: int) -> Index:
     told = {name for name, size in zip(names, sizes, strict=True) if size}
     told |= set(identities.values())
     return Index(
-        vocabulary=vocabulary,
         keys=keys[begins],
         table=table,
         where=np.r_[begins, len(keys)].astype(np.int64),
-        parts=owner,
-        at=position,
+        parts=owner.astype(np.int32),
+        at=position.astype(np.int32),
         names=names,
         sizes=sizes,
         identities=identities,
@@ -201,6 +226,11 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
     source = Benchmarks()
     names = ((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
     return sorted((name, path) for name, path in names if source.accepts(name))
+
+
+def items(folder: Path) -> Iterator[Document]:
+    """The items of all benchmarks of a folder, as documents, in the order of their files' names."""
+    return _read(folder)[1]
 
 
 def _read(folder: Path) -> tuple[str, Iterator[Document]]:
@@ -289,8 +319,9 @@ class Contamination:
     def hits(self, text: str) -> list[Hit]:
         """The items that are found in a text, in the order of the index."""
         index = self.index
-        numbers, places = index.numbers(text)
-        keys = runs(numbers, self.length)
+        hashes = words(text)
+        places = np.flatnonzero(hashes)  # of the words that make runs, among all
+        keys = runs(hashes[places], self.length)
         maybe = np.flatnonzero(index.table[_slots(keys)])
         if not len(maybe):
             return []
@@ -302,7 +333,7 @@ class Contamination:
             return []
         counts = index.where[row + 1] - index.where[row]
         flat = np.repeat(index.where[row] - np.r_[0, np.cumsum(counts)[:-1]], counts) + np.arange(counts.sum())
-        part, at, spot = index.parts[flat], index.at[flat], np.repeat(spots, counts)
+        part, at, spot = index.parts[flat].astype(np.int64), index.at[flat], np.repeat(spots, counts)
         # The same run twice in a document covers the item's words once.
         once = np.unique(part * (1 << 32) + at)
         found = _covered(once >> 32, once & 0xFFFFFFFF, self.length, len(index.names))

@@ -39,7 +39,8 @@ _FORMS = {
     "PLAN": ("{XXX}{#########}", "{#########}A", "W{##########}", "{####}-{####}-{##}", "{XX}{#######}"),
     "ACCOUNT": ("{##########}", "{########}", "V{#########}", "{#####}-{###}"),
     "LICENSE": ("{#######}", "D{#######}", "{X}{###}-{####}-{####}", "{XX}{######}"),
-    "VEHICLE": ("{XXX}-{####}", "{XX}{##} {XXX}", "{#}{XXX}{###}", "1HGCM{#####}A{######}"),
+    "VEHICLE": ("{XXX}-{####}", "{XX}{##} {XXX}", "{#}{XXX}{###}"),
+    "VEHICLE-VIN": ("1HGCM{#####}A{######}", "{#}FTFW{#}ET{##}A{#####}", "VIN{######}XYZ"),
     "DEVICE": ("{XX}-{#####}-{X}", "{XXX}{######}", "{########}", "PM{#####}{XX}"),
     "URL": ("https://records.example.org/p/{#####}", "www.{f}family.com/{g}", "http://portal.example.net/view?id={####}"),
     "IP": ("192.168.{##}.{##}", "10.{##}.{##}.{##}", "172.16.{##}.{##}"),
@@ -54,7 +55,20 @@ _FORMS = {
     "EMPLOYER": ("{road} {firm}", "{family} & {other}", "{family} {firm}", "{road} {road2} {firm}", "{town} High School"),
 }  # fmt: skip
 _SAME = {"NAME-UPPER": "NAME", "MRN-NHS": "NHS"}
-_MONTHS = "January February March April May June July August September October November December".split(" ")
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _ROADS = (
     "Maple",
     "Oakwood",
@@ -112,7 +126,11 @@ class Canaries:
         self.types = sorted(self.sentences)
         self.given = [name for name in lists.first() if len(name) > 2][:4500]
         self.family = [name for name in lists.last() if len(name) > 2]
-        self.towns = [town for town in sorted(lists.cities()) if town not in lists.words() and len(town) > 4]
+        self.towns = [
+            town
+            for town in sorted(lists.cities())
+            if town not in lists.words() and len(town) > 4 and town.replace(" ", "").isalpha()
+        ]
 
     def one(self, type: str) -> Canary:
         """A canary of that type."""

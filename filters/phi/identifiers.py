@@ -138,7 +138,7 @@ IDENTIFIERS = (URL, SSN_SPACED, UDI, PHOTO, *GLUED)
 _LABELS: tuple[tuple[str, str], ...] = (
     ("FAX", r"fax|facsimile"),
     ("PHONE", r"(?:tele)?phone|tel|cell(?:ular)?|mobile|mob|home|office|work|pager|beeper|pgr|pgd|page|ext(?:ension)?|ph(?=[ ]?(?:no\b|num|#|:))|voicemail|callback|call back|call|contact|bleep|dect|spectralink|ascom|whatsapp"),
-    ("MRN", r"mrn?|m\.r\.n\.|medical rec(?:ord)?s?|med\.? rec\.?|unit (?=no|number|record|#)|chart§|hosp(?:ital)?\.?§|patient§|pt\.?§|record§|epic id|emr id|emrn|patient identifier|case notes?§|local (?:id|identifier)|nhs|chi|hospital no"),
+    ("MRN", r"mrn?|m\.r\.n\.|medical rec(?:ord)?s?|med\.? rec\.?|unit(?= (?:no|number|record|#))|chart§|hosp(?:ital)?\.?§|patient§|pt\.?§|record§|epic id|emr id|emrn|patient identifier|case notes?§|local (?:id|identifier)|nhs|chi|hospital no"),
     ("PLAN", r"plan§|(?:health )?plan beneficiary|beneficiary|member(?:ship)?§|subscriber|policy§|policy holder|insurance§|insurance policy|insurance id|group§|medicare§|medicaid§|hicn|mbi|payer§|ins\.?§|hpbn|rx ?bin|rx ?grp|(?:bcbs|aetna|cigna|humana|uhc|kaiser|tricare|anthem)(?: member| policy)?§"),
     ("ACCOUNT", r"acct|account§|a/c|csn|fin§|har§|visit§|encounter§|enc§|invoice|guarantor§|billing§|bank account|iban|sort code|claim§|admission§|contact serial"),
     ("LICENSE", r"(?:driver'?s?|driving|medical|state|nursing|professional|rn|md|physician)?[ ]?licen[sc]e|lic|npi|dea|d\.?l\.?§|driver|passport|certificate§|cert§|gmc|nmc|hcpc|upin|pin number|registration§|prescriber§"),
@@ -163,10 +163,12 @@ _LABEL = _label_pattern()
 _VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|[-./](?=[A-Za-z0-9])){2,24}")
 _DIGITS = re.compile(r"\d[\dA-Za-z./-]{1,}")
 _DECIMAL = re.compile(r"\d{1,3}\.\d{1,4}")
+# A year after a label is a number only when the label says so.
+_EXPLICIT = re.compile(r"(?::|#|ext\.?|extension|pager|beeper|bleep)[ ]{0,2}$")
 _PART = frozenset("-./")
 _BEFORE = 48  # characters in which a label is looked for
 _UNITS = re.compile(
-    r"[ ]?(?:%|mg|ml|mcg|kg|lbs?\b|cc\b|mm|cm|units?\b|bpm|days?\b|weeks?\b|months?\b|years?\b|hours?\b|hrs?\b|minutes?\b|mins?\b|x\b|[/]\d)",
+    r"[ ]?(?:%|mg|ml|mcg|kg|lbs?\b|cc\b|mm|cm|units?\b|bpm|days?\b|weeks?\b|months?\b|years?\b|hours?\b|hrs?\b|minutes?\b|mins?\b|x ?\d|[/]\d)",
     re.IGNORECASE,
 )
 

@@ -1,10 +1,8 @@
 # ruff: noqa: E501 (a pattern reads better whole)
 """Names of people: by the words around them, by lists and a small model, and everywhere once found."""
 
-import functools
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 import regex
 
@@ -12,12 +10,10 @@ from filters.phi import lists, model
 from filters.phi.rules import TIMEOUT, Late, matches
 from filters.phi.safe import (
     ACRONYMS,
-    CLINICAL,
     CODED_LABELS,
     EPONYM_NOUNS,
-    EPONYMS,
+    FUNCTION,
     LABELS,
-    PRODUCTS,
     RELATIVES,
     STOPS,
     WEAK_LABELS,
@@ -26,7 +22,7 @@ from filters.phi.scan import Scan
 from filters.phi.spans import Span
 from filters.phi.traits import Traits, traits
 
-_WORD = r"(?:\p{Lu}['’]\p{Lu}\p{Ll}+|(?:Mc|Mac|De|La|Le|Van|Di|Du|Fitz)\p{Lu}\p{Ll}+|\p{Lu}\p{Ll}+|\p{Lu}{2,20})(?:['’]\p{Ll}{2,}|-\p{Lu}\p{L}+)?"
+_WORD = r"(?:\p{Lu}['’]\p{Lu}\p{Ll}+|(?:Mc|Mac|De|La|Le|Van|Di|Du|Fitz)\p{Lu}\p{Ll}+|\p{Lu}\p{Ll}+|\p{Lu}{2,20})(?:['’]\p{Ll}{2,}|-\p{L}{2,})?"
 _PARTICLE = r"(?:van der|van den|van de|de la|de los|del|della|van|von|der|den|ten|ter|de|da|dos|das|di|du|la|le|el|al|bin|ibn|bint|abu|y|e|st\.|St\.)"
 _INITIAL = r"\p{Lu}\.?(?![\p{L}'’])"
 _NAME = rf"(?:{_INITIAL}[ ]?){{0,2}}(?:{_PARTICLE}[ ]){{0,2}}{_WORD}(?:[ ](?:{_INITIAL}|{_PARTICLE}(?=[ ]\p{{Lu}})|[\"(“]{_WORD}[\")”]|{_WORD})){{0,3}}"
@@ -34,11 +30,12 @@ _REVERSED = rf"(?:{_PARTICLE}[ ]){{0,2}}{_WORD}(?:[ -]{_WORD})?,[ ]?{_WORD}(?:[ 
 _ANY = rf"(?:{_REVERSED}|{_NAME})"
 
 _TITLE = regex.compile(
-    r"(?<![\w-])(?:[Dd]rs?|DR|[Mm]rs?|MR|MRS|[Mm]s|MS|[Mm]iss|Mx|Prof|Professor|Doctor|Nurse|RN|LPN|CRNA|Sister|Rev|Reverend|Father|Pastor|Rabbi|"
+    r"(?<![\w-])(?P<title>[Dd]rs?|DR|[Mm]rs?|MR|MRS|[Mm]s|MS|[Mm]iss|Mx|Prof|Professor|Doctor|Nurse|RN|LPN|CRNA|Sister|Rev|Reverend|Father|Pastor|Rabbi|"
     r"Imam|Sgt|Sergeant|Officer|Judge|Captain|Capt|Lieutenant|Lt|Hon|Sir|Dame|Lord|Lady|Attorney|Chaplain|Detective|Major|Colonel|"
     rf"Señora?|Señor|Sra?|Madam|Mme|Herr|Frau|Social Worker|Midwife|Interpreter)(?:\.[ ]?|[ ])(?P<what>{_ANY})",
     regex.V1,
 )
+_FORMAL = frozenset(("Dr", "DR", "Mr", "MR", "Mrs", "MRS", "Ms", "Miss", "Prof", "Professor", "Doctor"))
 _TITLE_AND = regex.compile(
     rf"(?<![\w-])(?:Drs|Messrs|Doctors)\.?[ ](?P<one>{_NAME})(?:, (?P<two>{_NAME}))?,? (?:and|&) (?P<what>{_NAME})",
     regex.V1,
@@ -54,12 +51,13 @@ _LOWER_PAIR = regex.compile(r"(?P<what>\p{Ll}{2,20}[ ](?:\p{Ll}\.?[ ])?\p{Ll}{2,
 _CODED = regex.compile(
     r"(?P<what>\p{L}{1,3}\d?(?:/\p{L}{2,4})?|\p{Lu}[\p{Lu}.]{1,3})(?=[ \t]*(?:\n|$|[,;]|\d))", regex.V1
 )
-_COMMA = regex.compile(rf"(?<![\w'’.-])(?P<what>{_WORD}(?:[ -]{_WORD})?,[ ]?{_WORD}(?:[ ]{_INITIAL})?)(?!\w)", regex.V1)
 _TOKEN = regex.compile(r"[\p{L}'’.-]+")
 # Two letters or more of a script that an English note has no other use for.
-_SCRIPT = regex.compile(
-    r"[\p{Cyrillic}\p{Arabic}\p{Hebrew}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Devanagari}\p{Armenian}\p{Georgian}]{2,}(?:[ ·・.-]{1,2}[\p{Cyrillic}\p{Arabic}\p{Hebrew}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Devanagari}\p{Armenian}\p{Georgian}]+){0,3}"
+_TYPIST = regex.compile(
+    r"(?m)(?:^|[ \t]|(?<=[dDtT]:[^\n]{0,40}))(?P<what>\p{Lu}{2,4}[/:]\p{Ll}{2,3}|(?<=[dDtT][:d][^\n]{0,60}[ \t])\p{L}{2,3}/\p{L}{2,3})[ \t]*$"
 )
+_FOREIGN = r"[\p{Cyrillic}\p{Arabic}\p{Hebrew}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Devanagari}\p{Armenian}\p{Georgian}]"
+_SCRIPT = regex.compile(rf"{_FOREIGN}{{2,}}(?:[ ·・.-]{{1,2}}{_FOREIGN}+){{0,3}}")
 _COLON = re.compile(r"[:\t][ \t,*]{0,4}\n?[ \t]{0,2}(?=\w)")
 
 _BY = regex.compile(
@@ -70,37 +68,51 @@ _BY = regex.compile(
 _WEAK_BY = frozenset(("by", "with", "per", "under", "called", "told", "contact", "given to", "followed by"))
 
 
+_GOES_ON = re.compile(r"[ ][a-z]")
+
+
 def _plain(word: str) -> str:
     word = word.strip(".,'’-").lower()
     return word[:-2] if word.endswith(("'s", "’s")) else word
 
 
-def _cut(text: str, start: int, end: int, strong: bool) -> tuple[int, int] | None:
+def _cut(text: str, start: int, end: int, strong: bool, title: bool = False) -> tuple[int, int] | None:
     """Cuts a match down to the part that is a name; None when nothing is left.
 
     `strong`: the words before are enough proof for a first word that is an ordinary one.
     """
-    kept, count = None, 0
+    kept, count, initial = None, 0, 0
     reversed_name = "," in text[start:end]
     for found in _TOKEN.finditer(text, start, end):
         token = found[0]
         word = _plain(token)
         if len(word) <= 1 or token[:1].islower():
+            if (
+                kept is not None
+                and token[:1].isupper()
+                and not (token in ("A", "I") and _GOES_ON.match(text, found.end()))
+            ):
+                initial = found.end()
             continue
         known = traits(word)
-        if known.stop or (known.product and not known.given) or (token.isupper() and word in ACRONYMS):
+        titled = title and not count and (known.family or known.given) and word not in FUNCTION and len(word) > 2
+        if (known.stop and not titled) or (known.product and not known.given and not titled):
+            break
+        if token.isupper() and word in ACRONYMS and not (count and known.family and text[start:end].isupper()):
             break
         if count and not (known.given or known.family or not known.common):
             break
-        if count and known.common and not reversed_name and (known.given < 2 and known.family < 2):
+        if count and known.common and not reversed_name and not initial and known.given < 2 and known.family < 2:
             break
         if not count and not strong and not (known.given or known.family > 1 or not known.common):
             break
         if not count and not strong and known.common and not known.given:
             break
-        kept, count = found.end(), count + 1
+        kept, count, initial = found.end(), count + 1, 0
     if kept is None:
         return None
+    if initial and text[initial : initial + 1] not in ("'", "’", "-", "/"):
+        return start, initial
     while text[kept - 1] in ".-'’":
         kept -= 1
     if text[kept - 2 : kept] in ("'s", "’s"):
@@ -118,13 +130,14 @@ class Names:
             if not page.text.isascii()
             else []
         )
+        found += [Span.of(match, "what", "NAME", "typist") for match in matches(_TYPIST, "typist", page.text)]
         yield from found
         yield from self._again(page, found)
 
     def _titled(self, page: Scan) -> Iterator[Span]:
         text = page.text
         for match in matches(_TITLE, "title", text):
-            span = _cut(text, match.start("what"), match.end("what"), strong=True)
+            span = _cut(text, match.start("what"), match.end("what"), strong=True, title=match["title"] in _FORMAL)
             if span is not None:
                 yield Span(*span, "NAME", "title")
         for match in matches(_TITLE_AND, "title_and", text) if "rs" in text else ():
@@ -159,7 +172,7 @@ class Names:
             match = _AT_LABEL.match(text, at, timeout=TIMEOUT)
             if match is not None:
                 span = _cut(text, match.start("what"), match.end("what"), strong)
-                if span is not None and (strong or _proof(text[span[0] : span[1]])):
+                if span is not None and (strong or _proof(text[span[0] : span[1]], cued=True)):
                     yield Span(*span, "NAME", "label")
                     continue
             pair = _LOWER_PAIR.match(text, at) if text[at].islower() else None
@@ -179,6 +192,7 @@ class Names:
         groups = list(_groups(page))
         for group in groups:
             yield from self._judged(page, group)
+        yield from _commas(page)
         for start, end in model.names(text, [(group[0][0], group[-1][1]) for group in groups]):
             span = _trimmed(text, start, end)
             if span is not None:
@@ -199,8 +213,10 @@ class Names:
             if match is not None and by[0].strip(" ,:\n") in _WEAK_BY and not _familiar(group[0][3]):
                 match = None
         if match is not None:
-            span = _cut(text, match.start("what"), match.end("what"), strong=False)
-            if span is not None and _proof(text[span[0] : span[1]]) and not _eponym(text, *span):
+            kin = rule == "relative" and before in _KIN
+            span = _cut(text, match.start("what"), match.end("what"), strong=kin or rule == "by")
+            proven = span is not None and (kin and group[0][3].given > 0 or _proof(text[span[0] : span[1]], cued=True))
+            if span is not None and proven and not _eponym(text, *span):
                 yield Span(*span, "NAME", rule)
                 return
         if len(group) > 1:
@@ -243,15 +259,21 @@ def _label_before(lower: str, at: int) -> str | None:
     return None
 
 
-def _proof(name: str) -> bool:
+def _proof(name: str, cued: bool = False) -> bool:
     """Whether a found name looks like one by itself: some word of it is a name and nothing else."""
     for token in name.split():
         word = _plain(token)
         if len(word) < 2:
             continue
         known = traits(word)
-        if known.stop or known.product or (token.isupper() and (len(token) < 4 or word in ACRONYMS)):
+        if (
+            known.stop
+            or known.product
+            or (token.isupper() and (word in ACRONYMS or (len(token) < 4 and not known.given)))
+        ):
             return False
+        if cued and ((known.given or known.family > 1) and not known.common or known.family == 3):
+            return True
         if known.given > 1 or ((known.given or known.family) and not known.common and not known.eponym):
             return True
         if not known.common and not known.eponym and not token.isupper() and len(word) > 3:
@@ -331,6 +353,34 @@ def _pairs(text: str, group: "list[tuple[int, int, str, Traits]]") -> Iterator[S
         index += 1
 
 
+def _commas(page: Scan) -> Iterator[Span]:
+    """`Nowell, Abdul R.`: a family name, a comma, and a given name that is little else."""
+    text, words = page.text, page.capitalised
+    for (start, end, _), (second, second_end, given) in zip(words, words[1:], strict=False):
+        if second - end not in (1, 2) or text[end] != "," or second_end - second < 3:
+            continue
+        one, two = traits(_plain(text[start:end])), traits(_plain(given))
+        if one.stop or two.stop or one.product or two.product or not one.family or not two.given or two.eponym:
+            continue
+        if ((one.common or one.eponym) and (two.common or two.given < 2 or one.family < 2)) or (
+            two.common and two.given < 2
+        ):
+            continue
+        if text[start:end].lower() in lists.cities() and _plain(given) in _PLACES:
+            continue
+        if (one.common and two.common) or _LISTED.match(text, second_end):
+            continue
+        initial = _MIDDLE.match(text, second_end)
+        yield Span(start, initial.end() if initial else second_end, "NAME", "comma")
+
+
+_PLACES = frozenset(
+    ("virginia", "georgia", "carolina", "dakota", "washington", "florida", "israel", "jordan", "chad", "china", "india")
+)
+_LISTED = re.compile(r",[ ](?:and[ ])?[A-Z][a-z]")
+_MIDDLE = re.compile(r"[ ][A-Z](?:\.|(?![\w'’.-])(?![ ][a-z]{1,3}[ ]))")
+
+
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
     """The model's span without what cannot be a name; None when nothing else proves it.
 
@@ -349,7 +399,8 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
     given = any(known.given > 1 and not known.common and not known.eponym for _, known in words)
     if (given or (len(words) > 1 and words[0][1].given and not words[0][1].common)) and not thing:
         return span
-    if _PERSON_AFTER.match(text, span[1]) and not thing and any(not known.common for _, known in words):
+    after = None if thing else _PERSON_AFTER.match(text, span[1])
+    if after is not None and any(not known.common or known.given > 1 for _, known in words):
         return span
     return None
 
@@ -357,6 +408,9 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
 # A size, an article or a preposition of things before a name: an instrument, a suture, an eponym.
 _THING_BEFORE = re.compile(
     r"(?:\b(?:[Aa]n?|[Tt]he|[Tt]wo|straight|curved|modified|using|used|of|French|[Ll]eft|[Rr]ight|moist|small|large|standard|soaked|inch)|[#\d%-])[ ]$"
+)
+_KIN = frozenset(
+    ("wife", "husband", "son", "daughter", "mother", "father", "brother", "sister", "aunt", "uncle", "niece", "nephew")
 )
 _PERSON_AFTER = re.compile(
     r"(?:['’]s)?,?[ ](?:is (?:an?|here|in|doing|stable|currently|now|alert|awake|our|the|very|my|one)\b|has been\b|presents?\b|presented\b|denies\b|denied\b|reports?\b|reported\b|states\b|stated\b|returns\b|returned\b|complains\b|lives\b|"

@@ -4,6 +4,8 @@ from filters.phi import lists
 
 # Function words, headings, roles: never a name, whatever stands before them.
 STOPS = lists.safe("stop")
+# Words of grammar and of a clinic's day: no name even after a title.
+FUNCTION = lists.safe("function")
 # Named after somebody: never the patient when a disease, a sign or an instrument follows.
 EPONYMS = lists.safe("eponym")
 PRODUCTS = lists.safe("product")

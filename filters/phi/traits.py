@@ -42,4 +42,4 @@ def traits(word: str) -> Traits:
     if not common and word.endswith("s") and word[:-1] in lists.words():
         common = True
     stop = word in STOPS
-    return Traits(given, family, common, stop, word in PRODUCTS, word in EPONYMS)
+    return Traits(given, family, common, stop, word in PRODUCTS and family < 3 and given < 2, word in EPONYMS)

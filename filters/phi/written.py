@@ -50,7 +50,20 @@ _RELATIVES = (
     "Husband",
     "Mother",
 )
-_MONTHS = "January February March April May June July August September October November December".split(" ")
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _SYLLABLES = ("ka", "ri", "to", "mo", "shi", "va", "len", "dor", "bre", "an", "ol", "ek", "zu", "fi", "sa", "no", "wi", "thu", "ghe", "ba", "ju", "mir", "tan", "del", "cor", "vin", "pe", "lo", "qua", "xi", "hae", "nwa", "gbe", "szy")  # fmt: skip
 _TAILS = (
     "ski",

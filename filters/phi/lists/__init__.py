@@ -1,6 +1,6 @@
 """The word lists that the package embeds, and how they are made again.
 
-`python -m filters.phi.lists --census DIR --words FILE [FILE] ` writes the folder's `.txt.xz` files from the
+`python -m filters.phi.lists --census DIR --words FILE FILE --plain FILE` writes the folder's `.txt.xz` files from the
 census distribution files (`dist.all.last`, `dist.female.first`, `dist.male.first`, as the package
 `names` ships them), SCOWL word lists, and the package `phonenumbers`. Sources: NOTICE beside this.
 """
@@ -89,13 +89,19 @@ def _towns() -> set[str]:
         if prefix.startswith(("1", "44")) and "en" in names:
             for part in names["en"].split("/"):
                 town = re.sub(r" \([^)]*\)", "", part.rsplit(", ", 1)[0]).strip()
+                if ", " not in names["en"] and prefix.startswith("1"):
+                    continue  # a whole state
                 if re.fullmatch(r"[A-Za-z][A-Za-z .'’-]{2,40}", town):
                     found.add(town.lower())
     return found
 
 
-def make(census: Path, wordlists: list[Path]) -> None:
-    """Writes the four lists of this folder."""
+def make(census: Path, wordlists: list[Path], plain: Path) -> None:
+    """Writes the four lists of this folder.
+
+    A word that is a frequent name counts as a word only when `plain`, a small list of common words, has it:
+    otherwise `lewis` (a gun) and `troy` (an ounce) would hide people.
+    """
     given, family = world()
     lists: dict[str, list[str]] = {}
     ranks: dict[str, tuple[float, str]] = {}
@@ -109,7 +115,11 @@ def make(census: Path, wordlists: list[Path]) -> None:
         seen = {line.split(" ")[0] for line in lists[kind]}
         lists[kind] += [name.lower() for name in more if name.lower() not in seen]
     found = {word for path in wordlists for word in path.read_text(encoding="utf-8").split("\n")}
-    lists["words"] = sorted(word for word in found if re.fullmatch(r"[a-zà-ÿ]{2,30}", word))
+    common = set(plain.read_text(encoding="utf-8").split("\n"))
+    frequent = {line.split(" ")[0] for line in lists["first"][:1500]} | set(lists["last"][:1000])
+    lists["words"] = sorted(
+        word for word in found if re.fullmatch(r"[a-zà-ÿ]{2,30}", word) and (word not in frequent or word in common)
+    )
     lists["cities"] = sorted(_towns())
     for name, values in lists.items():
         body = "\n".join(values).encode()

@@ -40,10 +40,11 @@ LOCALE = Locale(
     identifiers=(
         Rule("MRN", "nhs", r"(?<![\w.-])(?P<label>(?i:nhs|chi|h&c|hcn|health and care)(?i:[ ](?:number|no\.?|id))?[ :#]{1,4})?(?P<what>\d{3}[ -]\d{3}[ -]\d{4}|(?(label)\d{10}|(?!)))(?![\w-]|\.\d)", NUMBERS, check=_nhs),
         Rule("SSN", "nino", r"(?<!\w)(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D](?!\w)", regex.compile(r"[0-9]{2} ?[0-9]{2} ?[0-9]{2}"), (4, 16)),
-        Rule("VEHICLE", "uk_plate", r"(?i)(?<!\w)(?:reg(?:istration)?|plate|vehicle|car)[ :#]{1,3}(?:is |no\.? |number )?(?P<what>[A-Z]{2}\d{2} ?[A-Z]{3})(?!\w)", ("reg", "plate", "vehicle", "car")),
+        Rule("VEHICLE", "uk_plate", r"(?<![\w-])[A-HJ-PR-Y][A-HJ-PR-Y]\d{2} [A-HJ-PR-Z]{3}(?![\w-])", regex.compile(r"[A-Z][0-9]{2} [A-Z]{3}"), (4, 8)),
+        Rule("VEHICLE", "uk_plate_labelled", r"(?i)(?<!\w)(?:reg(?:istration)?|plate|vehicle|car)[ :#]{1,3}(?:is |no\.? |number )?(?P<what>[A-Z]{2}\d{2} ?[A-Z]{3})(?!\w)", ("reg", "plate", "vehicle", "car")),
     ),
     places=(
-        Rule("ZIP", "uk_postcode", r"(?<![\w-])(?:[A-PR-UWYZ][A-HK-Y]?\d[\dA-HJKPSTUW]?[ ]{1,2}\d[ABD-HJLNP-UW-Z]{2}|GIR 0AA)(?![\w-])", regex.compile(r" \d[A-Z]{2}"), (6, 6)),
+        Rule("ZIP", "uk_postcode", r"(?<![\w-])(?:[A-PR-UWYZ][A-HK-Y]?\d[\dA-HJKMNP-Y]?[ ]{1,2}\d[ABD-HJLNP-UW-Z]{2}|GIR 0AA)(?![\w-])", regex.compile(r" \d[A-Z]{2}"), (6, 6)),
         Rule("ZIP", "uk_postcode_glued", r"(?i)(?<!\w)(?:post ?code)[ :]{1,3}(?P<what>[A-Z]{1,2}\d[A-Z\d]?[ ]?\d[A-Z]{2})(?!\w)", ("post",)),
     ),
     regions=COUNTIES,
