@@ -91,11 +91,12 @@ def packed(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     return np.unique((np.minimum(one, two) << np.uint64(32)) | np.maximum(one, two))
 
 
-def settle(tangle: Tangle, pairs: np.ndarray, similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def settle(tangle: Tangle, pairs: np.ndarray, similarity: np.ndarray, planted: int) -> tuple[np.ndarray, np.ndarray]:
     """What goes (DECIDED, sorted by text), and pairs that are worth verifying because of it.
 
     `pairs` are verified. Where a text goes, those that are near it and stay were perhaps never
-    compared with one another: the best of them is paired with the rest.
+    compared with one another: the best of them is paired with the rest. Texts from number
+    `planted` on are a certificate's and bring nobody together.
     """
     left, right = split(pairs)
     one, two = np.searchsorted(tangle.distinct, left), np.searchsorted(tangle.distinct, right)
@@ -114,10 +115,23 @@ def settle(tangle: Tangle, pairs: np.ndarray, similarity: np.ndarray) -> tuple[n
     stays = np.full(len(tangle.distinct), len(turn), np.int64)  # turn of the document that stays for a text
     kept = np.flatnonzero(why == 0)
     stays[tangle.alike[kept]] = turn[kept]
-    open_ends = (stays[source] < len(turn)) & (stays[target] == len(turn))
+    open_ends = (stays[source] < len(turn)) & (stays[target] == len(turn)) & (tangle.distinct[target] < planted)
     near, gone = source[open_ends], target[open_ends]
     by = np.lexsort((stays[near], gone))
     near, gone = near[by], gone[by]
     heads = np.concatenate([[True], gone[1:] != gone[:-1]]) if len(gone) else np.zeros(0, bool)
     best = near[np.flatnonzero(heads)[np.cumsum(heads) - 1]] if len(gone) else near
     return decided, packed(tangle.distinct[best[~heads]], tangle.distinct[near[~heads]])
+
+
+def stars(decided: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Texts that stay for copies or near copies, the largest clusters first, and how many go for each."""
+    twins, sizes = np.unique(decided["twin"][decided["why"] >= EXACT], return_counts=True)
+    by = np.lexsort((twins, -sizes))
+    return twins[by].astype(np.int64), sizes[by]
+
+
+def spread(sketch: np.ndarray) -> float:
+    """The least Jaccard between any two of some texts, as their sketches (uint8 [n, m]) estimate it."""
+    least = min((sketch[place] == sketch[place:]).mean(axis=1).min() for place in range(len(sketch)))
+    return max(0.0, float(least * 256 - 1) / 255)  # one in 256 bytes agrees by chance

@@ -209,3 +209,32 @@ def _names(files: Sequence[tuple[Path, int]], rows: np.ndarray) -> tuple[np.ndar
             mine = rows[low:high] - start - first
             pmid[low:high], pmcid[low:high] = one[mine], two[mine]
     return pmid, pmcid
+
+
+def withdrawn(
+    files: Sequence[tuple[Path, int]], out_of_play: np.ndarray, rows: np.ndarray, names: np.ndarray
+) -> np.ndarray:
+    """Rows in play that a retraction takes out, and the row that says so, int64 [n, 2], sorted.
+
+    `rows` are those in publications (sorted) and `names` their publications.
+    """
+    said = np.concatenate(
+        [np.zeros(0, np.int64)]
+        + [
+            start + first + np.flatnonzero(flags & RETRACTED)
+            for path, start in files
+            for first, (flags,) in batches(path, ("flags",))
+        ]
+    )
+    said = said[out_of_play[said] == 0]
+    grouped = np.flatnonzero(np.isin(rows, said))
+    retracted, first = np.unique(names[grouped], return_index=True)
+    place = np.searchsorted(retracted, names)
+    place[place == len(retracted)] = 0
+    taken = np.flatnonzero(retracted[place] == names) if len(retracted) else np.zeros(0, np.int64)
+    because = np.concatenate(
+        [np.stack([rows[taken], rows[grouped[first[place[taken]]]]], axis=1), np.stack([said, said], axis=1)]
+    )
+    # A row that says so itself stands behind its group's first.
+    _, once = np.unique(because[:, 0], return_index=True)
+    return because[once]

@@ -363,11 +363,11 @@ def jaccard(left, right, starts, ends, shingles, out):  # type: ignore[no-untype
 
 
 @_kernel
-def agreement(one, two):  # type: ignore[no-untyped-def]
-    """In how many places two sketches are equal."""
+def agreement(sketch, one, two):  # type: ignore[no-untyped-def]
+    """In how many places rows `one` and `two` are equal."""
     same = 0
-    for place in range(len(one)):
-        same += one[place] == two[place]
+    for place in range(sketch.shape[1]):
+        same += sketch[one, place] == sketch[two, place]
     return same
 
 
@@ -432,30 +432,30 @@ def best_first(edges, members, ranks):  # type: ignore[no-untyped-def]
 
 @_kernel
 def bucket_pairs(edges, members, sketch, floor, sure, heads):  # type: ignore[no-untyped-def]
-    """Pairs worth verifying in buckets, as (index, index) into `sketch`, uint32 [pairs, 2].
+    """Pairs worth verifying in buckets, as left << 32 | right (rows of `sketch`), uint64 [pairs].
 
     Bucket i holds members[edges[i]:edges[i + 1]], best first. Every member is compared with the
     heads of its bucket: those before it that look like none of their own heads. Pairs that agree
     in `floor` places come out; from `sure` places on the later one is no head itself. A bucket has
     at most `heads` heads, so the work is linear in its size.
     """
-    out = np.empty((1024, 2), np.uint32)
+    out = np.empty(1024, np.uint64)
     total = 0
-    chosen = np.empty(heads, np.uint32)
+    chosen = np.empty(heads, np.int64)
     for bucket in range(len(edges) - 1):
         count = 0
         for place in range(edges[bucket], edges[bucket + 1]):
-            member = members[place]
+            member = int(members[place])
             alike = False
             for head in range(count):
-                same = agreement(sketch[chosen[head]], sketch[member])
+                same = agreement(sketch, chosen[head], member)
                 if same >= floor:
                     if total == len(out):
-                        wider = np.empty((2 * total, 2), np.uint32)
-                        wider[:total] = out
+                        wider = np.empty(2 * total, np.uint64)
+                        for old in range(total):
+                            wider[old] = out[old]
                         out = wider
-                    out[total, 0] = chosen[head]
-                    out[total, 1] = member
+                    out[total] = (uint64(chosen[head]) << uint64(32)) | uint64(member)
                     total += 1
                     alike = alike or same >= sure
             if not alike and count < heads:

@@ -46,8 +46,12 @@ def write_plan(path: Path, places: Sequence[Place]) -> None:
         partial.write_text(json.dumps([asdict(place) for place in places]), encoding="utf-8")
 
 
-@lru_cache(maxsize=1)
 def read_plan(path: Path) -> tuple[Place, ...]:
+    return _read_plan(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _read_plan(path: Path, changed: int) -> tuple[Place, ...]:
     return tuple(Place(**place) for place in json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -152,7 +156,6 @@ def band_pairs(
     band: int,
     low: int,
     high: int,
-    permuted: int,
     floor: int,
     sure: int,
     budget: int,
@@ -180,7 +183,8 @@ def band_pairs(
     members, edges = minhash.buckets(keyed, BUCKET)
     del keyed
     pieces: list[np.ndarray] = []
-    limit = max(BUCKET, budget // (2 * permuted))  # members whose sketches are held at once
+    width = mapped(read_plan(plan)[0].signature).schema.field("sketch").type.byte_width
+    limit = max(BUCKET, budget // (2 * width))  # members whose sketches are held at once
     first = 0
     while first < len(edges) - 1:
         last = max(first + 1, int(np.searchsorted(edges, edges[first] + limit, side="right")) - 1)
@@ -197,7 +201,8 @@ def _pairs(plan: Path, members: np.ndarray, edges: np.ndarray, ranks: np.ndarray
     seat[by] = np.arange(len(members), dtype=np.uint32)
     minhash.best_first(edges - edges[0], seat, ranks[needed])
     pairs = minhash.bucket_pairs(edges - edges[0], seat, sketches(plan, needed), floor, sure, HEADS)
-    one, two = needed[pairs[:, 0]].astype(np.uint64), needed[pairs[:, 1]].astype(np.uint64)
+    one = needed[(pairs >> np.uint64(32)).astype(np.int64)].astype(np.uint64)
+    two = needed[(pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)].astype(np.uint64)
     return (np.minimum(one, two) << np.uint64(32)) | np.maximum(one, two)
 
 
