@@ -21,10 +21,10 @@ _LEAD = re.compile(
 )
 _NAMES = re.compile(r"(?:[^\W\d_][\w'’.\-‐‑]*|\d{4}[a-z]?|\d+)(?:[\s,&:–—\-./]+|$)")
 _NUMBERS = re.compile(r"[\s,;:.\d¹²³⁰⁴-⁹⁻–—‒−\-&/*†‡§¶#]*(?:(?:and|to)[\s\d,–\-]*)?")
-_NEXT = re.compile(r"\s*(.?)", re.S)
-# what a citation at the end of a clause leaves: "as described in", "and"
-_HANGING = re.compile(r"(?:\s+(?:in|by|from|of|see|and|or|also|with|to|than|e\.g\.,?|cf\.?|ref\.?|refs\.?)|\s*,)*\s*$")
-_REF = re.compile(r"(?:\b[Rr]ef(?:erence)?s?\.?\s*|\b[Nn]os?\.\s*)?\x00")
+# what a citation at the end of a clause leaves: "as described in", "and"; what one leaves anywhere: "ref."
+_HANGING = re.compile(r"(?:\s+(?:in|by|from|of|see|and|or|also|with|to|than|e\.g\.,?|cf\.?|refs?\.?)|\s*,)*\s*$")
+_REF = re.compile(r"\b(?:[Rr]ef(?:erence)?s?\.?|[Nn]os?\.)\s*$")
+_TAIL = 60  # characters in which such words stand
 
 
 def _settle(text: str) -> str:
@@ -77,28 +77,28 @@ def _group(found: re.Match[str]) -> str:
 
 def _remove(text: str) -> str:
     """Takes the marks out, and the spaces, commas and prepositions that they leave hanging."""
-    out, last = "", 0
-    for found in _REF.finditer(text):
-        out += text[last : found.start()]
-        last = found.end()
-        after = _NEXT.match(text, last)
-        assert after is not None
-        following = after.group(1)
+    first, *rest = text.split(CITED)
+    pieces = [first]
+    for piece in rest:
+        tail = pieces[-1][-_TAIL:]
+        before = tail = _REF.sub("", tail) if "e" in tail or "o" in tail else tail
+        following = piece.lstrip()[:1]
         if not following or following in ".,;:!?)]":
-            out = _HANGING.sub("", out)
-            if following in ".)];," and out.endswith((",", ";")):
-                out = out[:-1].rstrip()
-            last = after.start(1)
-            if following == "." and (out.endswith(".") or not out):
-                last += 1
-            elif following == "." and text[last + 1 : last + 2].isupper():
-                out += ". "
-                last += 1
-        elif out and not out[-1].isspace() and out[-1] not in "([/–-" and text[last : last + 1].isalnum():
-            out += " "
-        if not out:
-            last = after.start(1)
-    return out + text[last:]
+            before = _HANGING.sub("", before)
+            if following in ".)];," and before.endswith((",", ";")):
+                before = before[:-1].rstrip()
+            piece = piece.lstrip()
+            if following == "." and (before.endswith(".") or (not before and not any(pieces[:-1]))):
+                piece = piece[1:]
+            elif following == "." and piece[1:2].isupper():
+                piece = ". " + piece[1:]
+        elif piece[:1].isalnum() and before and not before[-1].isspace() and before[-1] not in "([/–-":
+            before += " "
+        if not before and len(pieces) == 1:
+            piece = piece.lstrip()
+        pieces[-1] = pieces[-1][: max(0, len(pieces[-1]) - _TAIL)] + before
+        pieces.append(piece)
+    return "".join(pieces)
 
 
 def uncite(text: str) -> str:

@@ -19,9 +19,20 @@ _DOCUMENT = re.compile(r"\\begin\s*\{document\}(.*?)\\end\s*\{document\}", re.S)
 _SPACED = set("=<>≤≥≈≃≅∼~≠≡±∓×⋅·∝→←↔⇒⇔∈∉⊂⊆∪∩∧∨≪≫⩽⩾") | {"+", "−", ":=", "<=", ">=", "≔"}
 _SIGNS = {"-": "−", "–": "−", "\u2212": "−", "*": "*", "∗": "*"}
 _FUNCTIONS = {"sin", "cos", "tan", "log", "ln", "exp", "min", "max", "lim", "arg", "det", "mod", "var", "Pr"}
+_WORD = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,3}$")
 _ACCENTS = {"¯": "\u0304", "‾": "\u0304", "_": "\u0304", "―": "\u0304", "^": "\u0302", "ˆ": "\u0302", "~": "\u0303"}
-_ACCENTS |= {"˜": "\u0303", "˙": "\u0307", "¨": "\u0308", "→": "\u20d7", "⃗": "\u20d7", "∧": "\u0302"}
-_HIDDEN = {"annotation", "annotation-xml", "mphantom", "maligngroup", "malignmark", "none", "mprescripts"}
+_ACCENTS |= {
+    ".": "\u0307",
+    "·": "\u0307",
+    "⋅": "\u0307",
+    "˜": "\u0303",
+    "˙": "\u0307",
+    "¨": "\u0308",
+    "→": "\u20d7",
+    "⃗": "\u20d7",
+    "∧": "\u0302",
+}
+_HIDDEN = {"", "annotation", "annotation-xml", "mphantom", "maligngroup", "malignmark", "none", "mprescripts"}
 _INVISIBLE = str.maketrans("", "", "\u2061\u2062\u2063\u2064\u200b\u200a\ufeff")
 
 
@@ -37,7 +48,7 @@ def tex(source: str, display: bool) -> str:
 
 
 def _atom(text: str) -> bool:
-    return len(text) < 2 or re.fullmatch(r"\w+(?:\.\w+)?|\([^()]*\)", text) is not None
+    return len(text) < 2 or re.fullmatch(r"[\w\u0300-\u036f\u20d7]+(?:\.\w+)?|\([^()]*\)", text) is not None
 
 
 def _wrapped(text: str) -> str:
@@ -51,14 +62,14 @@ class _Line:
         self.simple = True
 
     def children(self, element: etree._Element) -> list[etree._Element]:
-        return [child for child in element if LOCAL[child.tag] not in _HIDDEN and isinstance(child.tag, str)]
+        return [child for child in element if LOCAL[child.tag] not in _HIDDEN]
 
     def row(self, elements: list[etree._Element]) -> str:
         out = ""
         for position, element in enumerate(elements):
             name = LOCAL[element.tag]
             if name == "mo":
-                sign = tidy((element.text or "").translate(_INVISIBLE))
+                sign = (element.text or "").translate(_INVISIBLE).strip()
                 sign = _SIGNS.get(sign, sign)
                 if not sign:
                     continue
@@ -77,12 +88,12 @@ class _Line:
             text = self.write(element)
             if not text:
                 continue
-            if out[-1:].isalpha() and text[:1].isalnum() and re.search(r"[A-Za-z]+$", out):
-                last = re.findall(r"[A-Za-z]+$", out)[0]
-                if last in _FUNCTIONS or text.split("(")[0] in _FUNCTIONS:
+            if out[-1:].isalpha() and text[:1].isalnum():
+                last = _WORD.search(out)
+                if (last and last.group() in _FUNCTIONS) or text.split("(")[0] in _FUNCTIONS:
                     out += " "
             out += text
-        return re.sub(r" {2,}", " ", out)
+        return re.sub(r" {2,}", " ", out) if "  " in out else out
 
     def scripts(self, base: str, low: str, high: str) -> str:
         if low:
@@ -91,8 +102,8 @@ class _Line:
                 lowered = f"_{low}" if _atom(low) else f"_({low})"
             base += lowered
         if high:
-            raised = superscript(high, "")
-            if high in ("′", "'", "″", "*", "†", "‡", "∘", "°") or raised != high:
+            raised = superscript(high.replace(" ", ""), "")
+            if high in ("′", "'", "″", "*", "†", "‡", "∘", "°") or raised != high.replace(" ", ""):
                 base += raised
             else:
                 base += f"^{high}" if _atom(high) else f"^({high})"
@@ -100,14 +111,17 @@ class _Line:
 
     def write(self, element: etree._Element) -> str:
         name = LOCAL[element.tag]
-        parts = self.children(element)
         if name in ("mi", "mn", "mtext", "ms"):
-            text = "".join(element.itertext()).translate(_INVISIBLE)
+            text = "".join(element.itertext()) if len(element) else element.text or ""
+            if text.isascii() and name != "mtext" and not any(map(str.isspace, text)):
+                return text
+            text = text.translate(_INVISIBLE)
             return tidy(text) if name != "mtext" else re.sub(r"\s+", " ", text)
         if name == "mo":
             return self.row([element])
         if name == "mspace":
             return " "
+        parts = self.children(element)
         if name in ("semantics", "maction", "mlabeledtr"):
             if name == "mlabeledtr":
                 return self.cells(parts[1:])

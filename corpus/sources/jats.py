@@ -23,7 +23,7 @@ from lxml import etree
 from corpus.sources.asides import aside, rank_of_abstract
 from corpus.sources.citations import CITED, CLOSE, OPEN, uncite
 from corpus.sources.formulas import PICTURED, formula
-from corpus.sources.markup import LANG, LOCAL, subscript, superscript, tidy
+from corpus.sources.markup import LANG, LOCAL, subscript, superscript, tidy, unescaped
 
 _SILENT = {
     *("fn", "fn-group", "object-id", "alt-text", "long-desc", "permissions", "attrib", "graphic", "inline-graphic"),
@@ -204,7 +204,7 @@ class _Reader:
 
     def say(self, text: str, out: list[str]) -> None:
         text = _line(text)
-        if re.search(r"\w", text) and text != PICTURED:
+        if text and text != PICTURED and any(map(str.isalnum, text)):
             self.words += text.count(" ") + 1
             out.append(text)
 
@@ -407,12 +407,24 @@ class _Reader:
             out.append(element.text)
         for part in element:
             name = LOCAL[part.tag]
-            if name in _PLAIN or (name and not self.special(part, out, held, floats)):
+            if name in _PLAIN:
+                if len(part):
+                    self.collect(part, out, held, floats)
+                elif part.text:
+                    out.append(part.text)
+            elif name and not self.special(part, out, held, floats):
                 self.collect(part, out, held, floats)
             elif not name and isinstance(part, etree._Entity):
                 out.append(part.text)
             if part.tail:
                 out.append(part.tail)
+
+    def within(self, part: etree._Element, held: list[list[str]], floats: list[str]) -> str:
+        if len(part) == 0:
+            return part.text or ""
+        inner: list[str] = []
+        self.collect(part, inner, held, floats)
+        return "".join(inner)
 
     def special(self, part: etree._Element, out: list[str], held: list[list[str]], floats: list[str]) -> bool:
         """Whether the element is one that is not simply its text, and then writes what it is."""
@@ -420,15 +432,13 @@ class _Reader:
         if name == "xref":
             self.xref(part, out, held, floats)
         elif name in ("sup", "sub"):
-            inner: list[str] = []
-            self.collect(part, inner, held, floats)
-            text = "".join(inner)
+            text = self.within(part, held, floats)
             if CITED in text or OPEN in text:
                 text = re.sub(f"{OPEN}[^{CLOSE}]*{CLOSE}", CITED, text)
                 rest = text.replace(CITED, "")
                 out.append(CITED if _CITATION_TEXT.fullmatch(rest) else text)
             else:
-                out.append((superscript if name == "sup" else subscript)(tidy(text), _last(out)))
+                out.append((superscript if name == "sup" else subscript)(text, _last(out)))
         elif name in ("inline-formula", "disp-formula", "math", "tex-math", "alternatives", "mml:math"):
             written = self.formula(part, name == "disp-formula") or (PICTURED if name != "alternatives" else "")
             out.append(f" {written} " if name == "disp-formula" else written)
@@ -454,10 +464,11 @@ class _Reader:
 
     def xref(self, part: etree._Element, out: list[str], held: list[list[str]], floats: list[str]) -> None:
         kind = part.get("ref-type") or ""
-        inner: list[str] = []
-        self.collect(part, inner, held, floats)
-        text = "".join(inner)
+        text = self.within(part, held, floats)
         if kind in _CITING or (not kind and self.cites(part.get("rid") or "")):
+            if text.isdecimal() and len(text) < 4:  # nearly all of them
+                out.append(CITED)
+                return
             named = sum(map(str.isalpha, text)) > 1 or re.fullmatch(r"\W*(?:1[89]|20)\d\d[a-z]?\W*", text)
             mark = f"{OPEN}{text}{CLOSE}" if named and CITED not in text and OPEN not in text else CITED
             # a bracket that the citation opens and the sentence closes is the sentence's
@@ -493,10 +504,17 @@ class _Reader:
 
 def _line(text: str) -> str:
     """One line without citations, and without the spaces that indented markup leaves in brackets and before stops."""
-    return _LOOSE.sub(r"\1\2", tidy(uncite(text)))
+    if "&" in text or "<" in text:
+        text = unescaped(text)
+    text = tidy(uncite(text))
+    if "( " in text or "[ " in text:
+        text = text.replace("( ", "(").replace("[ ", "[")
+    if " ." in text or " ," in text or " )" in text or " ;" in text or " ]" in text:
+        text = _LOOSE.sub(r"\1", text)
+    return text
 
 
-_LOOSE = re.compile(r"([(\[]) +| +([.,;)\]](?= |$))")
+_LOOSE = re.compile(r" +([.,;)\]])(?= |$)")
 
 
 def _last(pieces: list[str]) -> str:

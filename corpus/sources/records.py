@@ -175,13 +175,13 @@ class Records:
         if first > 0 and self._buffer[self._at + first - 1 : self._at + first] == b"/":
             return first + 1, True
         end = self._find(closing, self._at)
-        while end >= 0 and self._byte(end + len(closing)) not in (b">", b" ", b"\n", b"\t", b"\r"):
-            end = self._find(closing, self._at + end + 1)  # </article-meta> does not end an <article>
+        if end >= 0 and self._byte(end + len(closing)) != b">":
+            end = self._find(closing + b">", self._at + end)  # </article-meta> does not end an <article>
         if end < 0 or any(self._buffer.find(mark, self._at, self._at + end) >= 0 for mark in (b"<!", b"<?")):
             return self._careful(closing, opening)
-        again = opening.search(self._buffer, self._at + 1, self._at + end)
-        if again:
-            return again.start() - self._at, False
+        again = self._buffer.find(b"<" + name, self._at + 1, self._at + end)
+        if again >= 0 and (found := opening.search(self._buffer, again, self._at + end)):
+            return found.start() - self._at, False
         last = self._find(b">", self._at + end)
         return (last + 1, True) if last >= 0 else (end, False)
 
