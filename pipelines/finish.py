@@ -12,7 +12,7 @@ import numpy as np
 
 from corpus import manifest, shards
 from corpus.files import digest, writing
-from pipelines import assemble, mix, report
+from pipelines import assemble, datasheet, mix, page, report
 from pipelines.layer import run, short
 from pipelines.sift import summary_of
 from pipelines.stages import Entries, Input, Order, indexed
@@ -130,8 +130,14 @@ def make(
         "sources": _sources(order, inputs),
         **written,
     }
-    with writing(build / report.NAME, mode) as partial:
-        partial.write_text(report.table(content, build), encoding="utf-8")
+    for name, told in (
+        (report.NAME, report.table),
+        ("report.html", page.page),
+        ("datasheet.md", datasheet.datasheet),
+        ("croissant.json", datasheet.croissant),
+    ):
+        with writing(build / name, mode) as partial:
+            partial.write_text(told(content, build), encoding="utf-8")
     manifest.write(build / manifest.NAME, content, mode)
 
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from corpus import manifest, shards
+from corpus import manifest, sample, shards
 from corpus.files import BadInput, text_digest
+from corpus.sources.redpajama import RedPajama
 from filters.tokens import Tokens
 from pipelines import assemble, dedup, raw
+from pipelines.download import fetch_source
 from pipelines.layer import Layer, run, short
 from pipelines.progress import say
 from pipelines.recipe import WORLD, Recipe, Stream
@@ -73,9 +75,6 @@ def gather(order: Order, out: Path, folder: Path | None) -> list[tuple[Stream, l
 
 
 def _fetched(order: Order, out: Path) -> Path:
-    from corpus import sample
-    from pipelines.download import fetch_source
-
     streams = [stream for stream in order.recipe.streams if not stream.optional]
     bases: dict[str, str] = {}
     if order.recipe.name == WORLD.name:
@@ -86,8 +85,20 @@ def _fetched(order: Order, out: Path) -> Path:
         source = stream.source
         if source.name in bases:
             source = replace(source, base=bases[source.name])  # type: ignore[type-var]
+        elif isinstance(source, RedPajama) and source.tokens is None:
+            source = replace(source, tokens=_wanted(order, stream))
         fetch_source(source, out / "raw" / source.name)
     return out / "raw"
+
+
+def _wanted(order: Order, stream: Stream) -> float:
+    """How many tokens of a source that is far larger than any build are fetched for this one."""
+    if order.tokens is None:
+        raise ValueError(
+            f"without --tokens, {stream.source.name} would be fetched whole, about 3 TB; give the size of the build "
+            "(--tokens 129B is Me-LLaMA's), or --raw with the files that you have"
+        )
+    return order.tokens * order.weights[stream.group] / sum(order.weights.values())
 
 
 def route(order: Order, out: Path, gathered: list[tuple[Stream, list[raw.Raw]]]) -> list[Input]:

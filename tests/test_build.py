@@ -260,3 +260,29 @@ def test_no_text_of_a_note_is_in_ledgers_or_reports(truth, built, content):
     book = ledger.read(built / "ledger" / "notes.arrow")
     told += "\n".join(str(row) for row in book.select(["id", "detail", "marks", "twin"]).to_pylist())
     assert not {name for name in names if " " in name and name in told}
+
+
+# ---- the plan ----
+
+
+def test_the_plan_of_a_finished_build_is_what_it_gave(out, content, capsys):
+    assert command.main([*MIX, "--out", str(out), "--workers", "1", "--plan"]) == 0
+    told = capsys.readouterr().out
+    for line in content["mix"]["plan"]:
+        assert line in told
+    assert "the ratio can be met" in told
+
+
+def test_the_plan_before_a_build_estimates_and_writes_no_build(out, tmp_path, capsys):
+    arguments = [*MIX, "--raw", str(out / "raw"), "--out", str(tmp_path), "--workers", "1", "--plan"]
+    assert command.main(arguments) == 0
+    told = capsys.readouterr().out
+    assert "pubmed: 5 files" in told and "tokens of biomedical" in told
+    assert "before duplicates and held-out documents are taken off" in told
+    assert not list(tmp_path.glob("*/manifest.json"))
+
+
+def test_an_impossible_budget_says_what_to_change(out, capsys):
+    assert command.main([*MIX, "--out", str(out), "--workers", "1", "--tokens", "129B"]) == 2
+    told = capsys.readouterr().err
+    assert "--tokens 129B cannot be met" in told and "clinical" in told and "the largest budget at 15:1:4 is" in told

@@ -125,3 +125,11 @@ def test_two_builds_in_one_folder(tmp_path, raw, capsys):
     with open(out / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "another build is running" in refused(capsys, "--raw", raw, "--out", out)
+
+
+def test_a_whole_web_is_not_fetched_by_accident(tmp_path, capsys, monkeypatch):
+    from pipelines import stages
+
+    monkeypatch.setattr(stages, "fetch_source", lambda source, dest: dest)
+    told = refused(capsys, "--recipe", "me-llama", "--out", tmp_path / "out")
+    assert "without --tokens, redpajama would be fetched whole" in told
