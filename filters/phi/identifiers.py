@@ -31,6 +31,18 @@ def _luhn(match: "regex.Match[str]") -> bool:
     return total % 10 == 0
 
 
+def _iban(value: str) -> bool:
+    """ISO 13616: moved round, letters as numbers, the remainder by 97 is 1."""
+    plain = value.replace(" ", "")
+    return 15 <= len(plain) <= 34 and int("".join(str(int(char, 36)) for char in plain[4:] + plain[:4])) % 97 == 1
+
+
+def _phone_like(value: str) -> bool:
+    """Seven to fifteen digits that are no date."""
+    digits = sum(map(str.isdigit, value))
+    return 7 <= digits <= 15 and re.fullmatch(r"\d{1,4}[-./ ]\d{1,2}[-./ ]\d{1,4}", value) is None
+
+
 _AT, _PLUS = ("@",), ("+",)
 _DOTS = regex.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
 _COLONS = regex.compile(r":[0-9A-Fa-f]{0,4}:")
@@ -130,8 +142,33 @@ INTERNATIONAL = Rule(
     (0, 40),
     check=lambda match: 8 <= sum(map(str.isdigit, match[0])) <= 15,
 )
+PHONE_LABELLED = Rule(
+    "PHONE",
+    "phone_labelled",
+    r"(?i)(?<!\w)(?:(?:tele)?phone|tel|cell|mobile|desk|office|home|work|fax|contact|call(?: me| us| him| her)?|ring|reach(?:ed)?|answering|number|dial|text)(?: number| no\.?| #)?[ ]?"
+    r"(?::|\.|#|is|on|at)[ \n]{0,2}(?P<what>\+?\(?\d[\d() .-]{5,16}\d)(?![\w-]|[.,]\d|[ ]?(?:mg|ml|cc|%))",
+    NUMBERS,
+    (40, 24),
+    check=lambda match: _phone_like(match["what"]),
+)
+PHONE_BEFORE = Rule(
+    "PHONE",
+    "phone_before",
+    r"(?i)(?<![\w.-])(?P<what>\+?\(?\d[\d() .-]{5,16}\d)[ ]?(?:-|\()?[ ]?(?:office|fax|mobile|cell|home|work|desk|pager)(?!\w)",
+    ("office", "fax", "mobile", "cell", "home", "work", "desk", "pager"),
+    (28, 8),
+    check=lambda match: _phone_like(match["what"]),
+)
+IBAN = Rule(
+    "ACCOUNT",
+    "iban",
+    r"(?<!\w)[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{4}){2,7}(?:[ ]?[A-Z0-9]{1,4})?(?!\w)",
+    regex.compile(r"[A-Z]{2}[0-9]{2}[ ]?[A-Z0-9]{4}"),
+    (4, 48),
+    check=lambda match: _iban(match[0]),
+)
 STRICT = (INTERNATIONAL, EMAIL, IP, IPV6, MAC, MAC_DASHED, SSN, CARD)
-CONTACTS = (*STRICT, CARD_SPACED, SSN_HIDDEN, SSN_LABELLED)
+CONTACTS = (*STRICT, IBAN, PHONE_LABELLED, PHONE_BEFORE, CARD_SPACED, SSN_HIDDEN, SSN_LABELLED)
 IDENTIFIERS = (URL, SSN_SPACED, UDI, PHOTO, *GLUED)
 
 # What stands before a number and says what it is. `§` after a label: it needs one of `id no num # :` as well.
@@ -140,7 +177,7 @@ _LABELS: tuple[tuple[str, str], ...] = (
     ("PHONE", r"(?:tele)?phone|tel|cell(?:ular)?|mobile|mob|home|office|work|pager|beeper|pgr|pgd|page|ext(?:ension)?|ph(?=[ ]?(?:no\b|num|#|:))|voicemail|callback|call back|call|contact|bleep|dect|spectralink|ascom|whatsapp"),
     ("MRN", r"mrn?|m\.r\.n\.|medical rec(?:ord)?s?|med\.? rec\.?|unit(?= (?:no|number|record|#))|chart§|hosp(?:ital)?\.?§|patient§|pt\.?§|record§|epic id|emr id|emrn|patient identifier|case notes?§|local (?:id|identifier)|nhs|chi|hospital no"),
     ("PLAN", r"plan§|(?:health )?plan beneficiary|beneficiary|member(?:ship)?§|subscriber|policy§|policy holder|insurance§|insurance policy|insurance id|group§|medicare§|medicaid§|hicn|mbi|payer§|ins\.?§|hpbn|rx ?bin|rx ?grp|(?:bcbs|aetna|cigna|humana|uhc|kaiser|tricare|anthem)(?: member| policy)?§"),
-    ("ACCOUNT", r"acct|account§|a/c|csn|fin§|har§|visit§|encounter§|enc§|invoice|guarantor§|billing§|bank account|iban|sort code|claim§|admission§|contact serial"),
+    ("ACCOUNT", r"acct|(?:credit|debit|bank) card|card§|account§|a/c|csn|fin§|har§|visit§|encounter§|enc§|invoice|guarantor§|billing§|bank account|iban|sort code|claim§|admission§|contact serial"),
     ("LICENSE", r"(?:driver'?s?|driving|medical|state|nursing|professional|rn|md|physician)?[ ]?licen[sc]e|lic|npi|dea|d\.?l\.?§|driver|passport|certificate§|cert§|gmc|nmc|hcpc|upin|pin number|registration§|prescriber§"),
     ("VEHICLE", r"vin|vehicle|vehicle (?:identification|reg(?:istration)?)|(?:licen[sc]e |number |vehicle )?plates?|car reg(?:istration)?|tag§"),
     ("DEVICE", r"serial|s/n|sn|udi|device§|device serial|model§|lot§|implant§|implant serial|pacemaker§|(?:pacemaker|icd|generator|lead|pump|device) (?:sn|serial)|imei|asset§"),

@@ -163,20 +163,28 @@ def _model() -> Model:
 
 def names(text: str, groups: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Where the model sees names, in windows around `groups` (places of capitalised words, in order)."""
-    model = _model()
     for start, end in _windows(text, groups):
-        found = [(token.start(), token.end(), token[0]) for token in TOKEN.finditer(text, start, end)]
-        labels = model.decode([token for _, _, token in found])
-        at = 0
-        while at < len(labels):
-            if labels[at] != 1:
-                at += 1
-                continue
-            last = at
-            while last + 1 < len(labels) and labels[last + 1] == 2:
-                last += 1
-            yield found[at][0], found[last][1]
-            at = last + 1
+        for first, last in _decoded(text[start:end]):
+            yield start + first, start + last
+
+
+@functools.lru_cache(maxsize=2048)
+def _decoded(window: str) -> tuple[tuple[int, int], ...]:
+    """Names in a window; kept, because a text is read again after masking and most of its windows stay."""
+    found = [(token.start(), token.end(), token[0]) for token in TOKEN.finditer(window)]
+    labels = _model().decode([token for _, _, token in found])
+    out = []
+    at = 0
+    while at < len(labels):
+        if labels[at] != 1:
+            at += 1
+            continue
+        last = at
+        while last + 1 < len(labels) and labels[last + 1] == 2:
+            last += 1
+        out.append((found[at][0], found[last][1]))
+        at = last + 1
+    return tuple(out)
 
 
 def _windows(text: str, groups: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -1,13 +1,14 @@
 # ruff: noqa: E501 (a pattern reads better whole)
 """Names of people: by the words around them, by lists and a small model, and everywhere once found."""
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 
 import regex
 
 from filters.phi import lists, model
-from filters.phi.rules import TIMEOUT, Late, matches
+from filters.phi.rules import TIMEOUT, Late, Rule, matches
 from filters.phi.safe import (
     ACRONYMS,
     CODED_LABELS,
@@ -53,8 +54,13 @@ _CODED = regex.compile(
 )
 _TOKEN = regex.compile(r"[\p{L}'’.-]+")
 # Two letters or more of a script that an English note has no other use for.
-_TYPIST = regex.compile(
-    r"(?m)(?:^|[ \t]|(?<=[dDtT]:[^\n]{0,40}))(?P<what>\p{Lu}{2,4}[/:]\p{Ll}{2,3}|(?<=[dDtT][:d][^\n]{0,60}[ \t])\p{L}{2,3}/\p{L}{2,3})[ \t]*$"
+_TYPIST = Rule(
+    "NAME",
+    "typist",
+    r"(?<![\p{L}\d/])(?P<what>\p{L}{2,4}[/:]\p{L}{2,3})[ \t]*(?=\n|$)",
+    regex.compile(r"(?m)[/:][A-Za-z]{2,3}[ \t]*$"),
+    (8, 8),
+    check=lambda match: _typed(match),
 )
 _FOREIGN = r"[\p{Cyrillic}\p{Arabic}\p{Hebrew}\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Devanagari}\p{Armenian}\p{Georgian}]"
 _SCRIPT = regex.compile(rf"{_FOREIGN}{{2,}}(?:[ ·・.-]{{1,2}}{_FOREIGN}+){{0,3}}")
@@ -66,6 +72,15 @@ _BY = regex.compile(
     r"signed out to|handed over to|handoff to|report given to|given to|referred to|care of|under|thank you|thanks|hi|hello|sincerely|regards|yours sincerely|yours truly|best wishes)[ ,:\n]{1,3}$"
 )
 _WEAK_BY = frozenset(("by", "with", "per", "under", "called", "told", "contact", "given to", "followed by"))
+
+
+def _typed(match: "regex.Match[str]") -> bool:
+    """`JKS/mt` closes a dictated note; other cases of letters do so only in a line that says when it was typed."""
+    one, _, two = match["what"].replace(":", "/").partition("/")
+    if one.isupper() and two.islower():
+        return True
+    line = match.string[max(0, match.start() - 90) : match.start()].rsplit("\n", 1)[-1].lower()
+    return "d:" in line or "t:" in line or "dd:" in line or "job" in line
 
 
 _GOES_ON = re.compile(r"[ ][a-z]")
@@ -130,7 +145,7 @@ class Names:
             if not page.text.isascii()
             else []
         )
-        found += [Span.of(match, "what", "NAME", "typist") for match in matches(_TYPIST, "typist", page.text)]
+        found += _TYPIST.find(page)
         yield from found
         yield from self._again(page, found)
 
@@ -158,7 +173,7 @@ class Names:
         for start, end in page.windows(_CREDENTIAL_NEAR, 70, 12):
             for match in matches(_CREDENTIAL, "credential", text, start, end):
                 span = _cut(text, match.start("what"), match.end("what"), strong=True)
-                if span is not None and not (text[span[0] : span[1]].isupper() and span[1] - span[0] < 4):
+                if span is not None and _proof(text[span[0] : span[1]], cued=True):
                     yield Span(*span, "NAME", "credential")
 
     def _labelled(self, page: Scan) -> Iterator[Span]:
@@ -193,6 +208,7 @@ class Names:
         for group in groups:
             yield from self._judged(page, group)
         yield from _commas(page)
+        yield from _lower_pairs(page)
         for start, end in model.names(text, [(group[0][0], group[-1][1]) for group in groups]):
             span = _trimmed(text, start, end)
             if span is not None:
@@ -215,20 +231,25 @@ class Names:
         if match is not None:
             kin = rule == "relative" and before in _KIN
             span = _cut(text, match.start("what"), match.end("what"), strong=kin or rule == "by")
-            proven = span is not None and (kin and group[0][3].given > 0 or _proof(text[span[0] : span[1]], cued=True))
+            proven = span is not None and (
+                (kin and group[0][3].given > 0) or _proof(text[span[0] : span[1]], cued=True)
+            )
             if span is not None and proven and not _eponym(text, *span):
                 yield Span(*span, "NAME", rule)
                 return
         if len(group) > 1:
             yield from _pairs(text, group)
+        elif not group[0][2].isascii() and group[0][3].family and _accented(text, group[0]):
+            yield Span(start, group[0][1], "NAME", "accented")
+        elif group[0][3].given == 3 and _alone(text, group[0]):
+            yield Span(start, group[0][1], "NAME", "given")
 
     def _again(self, page: Scan, found: list[Span]) -> Iterator[Span]:
         """Mentions of the words of found names elsewhere in the document."""
         words = set()
         for span in found:
             for token in _TOKEN.findall(page.text[span.start : span.end]):
-                word = token.strip(".,'’-")
-                low = word.lower()
+                word, low = token.strip(".,'’-"), _plain(token)
                 known = traits(low)
                 if len(word) < 3 or word[0].islower() or known.stop or known.product or low in EPONYM_NOUNS:
                     continue
@@ -272,7 +293,7 @@ def _proof(name: str, cued: bool = False) -> bool:
             or (token.isupper() and (word in ACRONYMS or (len(token) < 4 and not known.given)))
         ):
             return False
-        if cued and ((known.given or known.family > 1) and not known.common or known.family == 3):
+        if cued and (((known.given or known.family > 1) and not known.common) or known.family == 3):
             return True
         if known.given > 1 or ((known.given or known.family) and not known.common and not known.eponym):
             return True
@@ -327,11 +348,68 @@ def _groups(page: Scan) -> "Iterator[list[tuple[int, int, str, Traits]]]":
         yield group
 
 
+_INITIALED = re.compile(r"[ ][A-Z]\.?[ ]")
+
+
+def _unlike(known: Traits) -> bool:
+    """A word that is nothing but, perhaps, a name."""
+    return not (known.common or known.stop or known.product or known.eponym)
+
+
+_SUFFIX = re.compile(r",?[ ](?:Jr|Sr|II|III|IV)\b\.?")
+
+
+def _alone(text: str, word: "tuple[int, int, str, Traits]") -> bool:
+    """Whether one of the commonest given names, with nothing beside it, is a person and no thing."""
+    start, end, token, known = word
+    if (
+        known.common
+        or known.stop
+        or known.product
+        or known.eponym
+        or token.isupper()
+        or token.lower() in lists.cities()
+    ):
+        return False
+    return not _eponym(text, start, end) and _THING_BEFORE.search(text, max(0, start - 14), start) is None
+
+
+def _accented(text: str, word: "tuple[int, int, str, Traits]") -> bool:
+    """A capitalised word with accents that is no eponym: English has few others."""
+    start, end, _, known = word
+    return not (known.common or known.stop or known.product or known.eponym) and not _eponym(text, start, end)
+
+
+def _lower_pairs(page: Scan) -> Iterator[Span]:
+    """`patricia desrosiers`: a given name and a family name that are no words, both in lower case."""
+    text = page.text
+    for name in sorted(_plain_given().intersection(page.lower.split())):
+        for match in re.finditer(rf"(?<!\w){re.escape(name)}[ ](?:[a-z]\.?[ ])?([a-z][a-z'’-]{{2,20}})(?!\w)", text):
+            other = traits(match[1])
+            if other.family and not (other.common or other.stop or other.product or other.eponym):
+                yield Span.of(match, 0, "NAME", "lower")
+
+
+@functools.lru_cache(maxsize=1)
+def _plain_given() -> frozenset[str]:
+    """Frequent given names that are no words."""
+    found = (name for name, rank in lists.first().items() if rank > 1 and len(name) > 3)
+    return frozenset(name for name in found if not (traits(name).common or traits(name).stop or traits(name).eponym))
+
+
 def _pairs(text: str, group: "list[tuple[int, int, str, Traits]]") -> Iterator[Span]:
     """A given name with a family name after it: proof enough when neither is an ordinary word or an eponym."""
     index = 0
     while index < len(group) - 1:
-        start, _, word, known = group[index]
+        start, first_end, word, known = group[index]
+        following = group[index + 1]
+        if (
+            _INITIALED.fullmatch(text, first_end, following[0])
+            and _unlike(known)
+            and _unlike(following[3])
+            and not word.isupper()
+        ):
+            yield Span(start, following[1], "NAME", "initialed")
         if (
             known.given
             and not known.common
@@ -345,11 +423,12 @@ def _pairs(text: str, group: "list[tuple[int, int, str, Traits]]") -> Iterator[S
                 _, next_end, other, more = group[step]
                 if more.stop or more.product or (more.common and more.family < 3) or other.lower() in EPONYM_NOUNS:
                     break
-                if not more.family and not more.given and (other.isupper() or known.given < 2):
+                if not more.family and not more.given and (other.isupper() or (known.given < 2 and len(word) < 4)):
                     break
                 end, index = next_end, step
-            if end is not None and not _eponym(text, start, end):
-                yield Span(start, end, "NAME", "pair")
+            if end is not None and not _eponym(text, start, end) and text[start:end].lower() not in lists.cities():
+                more_end = _SUFFIX.match(text, end)
+                yield Span(start, more_end.end() if more_end else end, "NAME", "pair")
         index += 1
 
 
@@ -397,7 +476,9 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
         return None
     thing = _THING_BEFORE.search(text, max(0, span[0] - 14), span[0]) is not None
     given = any(known.given > 1 and not known.common and not known.eponym for _, known in words)
-    if (given or (len(words) > 1 and words[0][1].given and not words[0][1].common)) and not thing:
+    plain = not any(known.common or known.eponym or token.isupper() for token, known in words)
+    two = len(words) > 1 and ((words[0][1].given and not words[0][1].common) or (plain and words[-1][1].family))
+    if (given or two) and not thing:
         return span
     after = None if thing else _PERSON_AFTER.match(text, span[1])
     if after is not None and any(not known.common or known.given > 1 for _, known in words):

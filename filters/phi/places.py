@@ -8,7 +8,7 @@ import regex
 from filters.phi import lists
 from filters.phi.locales import Locale
 from filters.phi.rules import Rule
-from filters.phi.safe import STOPS
+from filters.phi.safe import PRODUCTS, STOPS
 from filters.phi.scan import Scan
 from filters.phi.spans import Span
 
@@ -88,7 +88,7 @@ _LABELLED = Rule(
 _WARD = Rule(
     "WARD",
     "ward",
-    r"(?<!\w)(?i:ward|room|rm\.?|bed|bay|cubicle)[ ]?(?i:no\.?|number|#|:)?[ ]?(?P<what>[A-Z]{0,2}-?\d{1,4}[A-Z]?(?:-\d{1,2}|-[A-Z])?)(?![\w]|[ ]?(?i:days?|hours?|years?|x\b|times|mm|cm|air|temp))|"
+    r"(?<!\w)(?<!(?i:operating|operation|procedure|theater|theatre|exam|examination|trauma|endoscopy|or|recovery|suite|waiting|living) )(?i:ward|room|rm\.?|bed|bay|cubicle)[ ]?(?i:no\.?|number|#|:)?[ ]?(?P<what>[A-Z]{0,2}-?\d{1,4}[A-Z]?(?:-\d{1,2}|-[A-Z])?)(?![\w]|[ ]?(?i:days?|hours?|years?|x\b|times|mm|cm|air|temp))|"
     r"(?<!\w)(?P<what>\p{Lu}\p{Ll}{2,15}(?: \p{Lu}\p{Ll}{2,15})?[ ]Ward)(?!\w)|(?<!\w)(?i:ward)[ ]?:[ ]{0,2}(?P<what>\p{Lu}\p{L}+(?: \p{Lu}?[\p{L}\d]+)?)",
     ("ward", "room", "rm ", "rm. ", "rm#", "bed ", "bed:", "bed#", "bay ", "cubicle"),
     (36, 30),
@@ -111,6 +111,7 @@ _SCHOOL = Rule(
     rf"(?<!\w)(?P<what>{_CAP}(?:[ ]{_CAP}){{0,3}}[ ](?:High School|Elementary School|Middle School|Elementary|Primary School|Secondary School|Academy|University|College|School District|Community College))(?!\w)|(?<!\w)(?P<what>University of {_CAP}(?:[ ]{_CAP})?)",
     regex.compile(r"School|Elementary|Academy|University|College"),
     (70, 40),
+    check=lambda match: _school(match),
 )
 _COMPANY = Rule(
     "EMPLOYER",
@@ -137,6 +138,8 @@ def rules(locales: tuple[Locale, ...]) -> tuple[Rule, ...]:
              near, (8, 120), check=_street),
         Rule("STREET", "street_tail", rf"(?<![\w/.-])(?P<what>{_NUMBER},?[ ]{_DIRECTION}?(?:{_CAP}[ ]){{1,4}}?{_SUFFIX}\b\.?(?:{_UNIT}|(?=,?[ \n]{_CAP}(?:[ ]{_CAP}){{0,3}},[ ](?:{regions})\b)))(?!\w)", near, (8, 160)),
         Rule("STREET", "po_box", r"(?i)(?<!\w)(?:p\.? ?o\.? box|post office box)[ #]{1,2}\d{1,7}(?!\w)", ("box",), (12, 16)),
+        Rule("STREET", "military", r"(?<!\w)(?:PSC|Unit|CMR|psc|unit|cmr) \d{3,5},? (?i:box) \d{2,5}(?:[ \n,]{1,3}(?i:APO|FPO|DPO) (?i:AA|AE|AP)[ ,]{0,2}(?:\d{5})?)?(?!\w)", ("box",), (14, 40)),
+        Rule("STREET", "unit", r"(?<!\w)(?<!(?:perative|perating|rocedure|urgical) )(?:Apt|Apartment|Suite|Ste|Flat|APT|SUITE|apt)\b\.? ?#?\d{1,5}[A-Z]?(?!\w)", ("apt", "apartment", "suite", "ste", "flat"), (14, 20)),
         Rule("STREET", "address_labelled", rf"(?<!\w)(?i:(?:home |mailing |street |residential |billing |postal )?address)[ ]?:[ ]{{0,3}}(?P<what>(?:{_NUMBER}|Flat|Apt|Unit|\p{{Lu}}\p{{Ll}}+ (?:House|Cottage|Farm|Court|Lodge))[ ,][^\n,;]{{3,60}}{tail})", ("address",), (14, 200)),
         Rule("CITY", "city_region_zip", rf"(?<!\w)(?P<what>{_CAP}(?:[ -]{_CAP}){{0,3}}),?[ ](?=(?:{regions})\b[., ]{{0,2}}[ \n]?\d{{5}}(?!\d))", five, (80, 8)),
         Rule("CITY", "city_postcode", rf"(?<!\w)(?P<what>{_CAP}(?:[ -]{_CAP}){{0,2}}),?[ \n](?=[A-Z]{{1,2}}\d[A-Z\d]? \d[A-Z]{{2}}\b)", regex.compile(r" \d[A-Z]{2}\b"), (60, 4)),
@@ -157,7 +160,16 @@ def _street(match: "regex.Match[str]") -> bool:
 
 
 def _specific(name: str) -> bool:
-    return any(word.lower().strip(".,") not in _GENERIC for word in name.split())
+    words = [word.lower().strip(".,") for word in name.split()]
+    return words[0] not in PRODUCTS and any(word not in _GENERIC for word in words)
+
+
+def _school(match: "regex.Match[str]") -> bool:
+    """`Roosevelt Elementary School`, and not `Community College`."""
+    words = match["what"].lower().split()
+    return any(
+        word not in lists.words() and word not in STOPS for word in words[:-1] + words[-1:] * (words[0] == "university")
+    )
 
 
 # Codes of states that are also degrees or words: they need a town that is on the list.
@@ -260,7 +272,11 @@ def _facility(text: str, span: Span) -> Span | None:
     kind = _KIND.search(value)
     if kind is None:
         return None
+    if value.isupper() and text[span.end : span.end + 7] == " COURSE":
+        return None
     words = [found for found in regex.finditer(r"\S+", value) if found.start() < kind.start()]
+    ats = [number for number, word in enumerate(words) if word[0] in ("at", "in", "for")]
+    words = words[ats[-1] + 1 :] if ats else words
     while words and words[0][0].lower().strip(",.") in _GENERIC:
         words.pop(0)
     telling = any(word[0].lower().strip(",.") not in _GENERIC for word in words)

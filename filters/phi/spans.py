@@ -1,5 +1,6 @@
 """A span of a text that identifies somebody, and how overlapping ones become one."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ class Span(NamedTuple):
     rule: str
 
     @classmethod
-    def of(cls, match: "regex.Match[str]", group: int | str, kind: str, rule: str) -> "Span":
+    def of(cls, match: "regex.Match[str] | re.Match[str]", group: int | str, kind: str, rule: str) -> "Span":
         start, end = match.span(group)
         assert start >= 0, rule  # a pattern whose choices do not all have the group
         return cls(start, end, kind, rule)
