@@ -106,14 +106,16 @@ def banded(places: Sequence[Place], chosen: np.ndarray, planted: Path, bands: in
 
 
 def certificate(
-    jaccard: np.ndarray, shares: np.ndarray, removed: np.ndarray, banding: tuple[int, int], threshold: float
+    jaccard: np.ndarray, shares: np.ndarray, removed: np.ndarray, needs: np.ndarray, banding: tuple[int, int]
 ) -> dict[str, Any]:
     """Recall by level of true Jaccard beside what the S-curve 1 - (1 - s^rows)^bands promises.
 
-    `shares` says which copies share a band with their original, `removed` which of them went.
+    `shares` says which copies share a band with their original, `removed` which of them went, and
+    `needs` from which Jaccard on they are near copies of it.
     """
     bands, rows = banding
     theory = 1 - (1 - jaccard**rows) ** bands
+    above = jaccard >= needs
     levels = []
     for number in range(round(1 / STEP)):
         # The threshold is the edge of a level, whatever rounding says.
@@ -125,12 +127,11 @@ def certificate(
                     "copies": int(mine.sum()),
                     "theory": round(float(theory[mine].mean()), 4),
                     "shared_band": round(float(shares[mine].mean()), 4),
+                    "due": round(float(above[mine].mean()), 4),
                     "removed": round(float(removed[mine].mean()), 4),
                 }
             )
-    above = jaccard >= threshold
     return {
-        "threshold": threshold,
         "bands": bands,
         "rows": rows,
         "recall": round(float(removed[above].mean()), 4) if above.any() else None,

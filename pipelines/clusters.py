@@ -27,14 +27,15 @@ class Tangle:
     """Everything that may not stay as it is: sorted texts with their places in the tangle.
 
     `alike` gives the distinct text of each (as an index into `distinct`), `group` its publication
-    or -1, `rank` the order without ids.
+    or -1, `needs` the Jaccard that makes it a near copy, `short` whether it is an abstract or a
+    title, `sequence` the total order.
     """
 
     texts: np.ndarray
     distinct: np.ndarray
     alike: np.ndarray
     group: np.ndarray
-    rank: np.ndarray
+    needs: np.ndarray
     short: np.ndarray
     sequence: np.ndarray
 
@@ -44,13 +45,15 @@ def tangle(
     pairs: np.ndarray,
     grouped: tuple[np.ndarray, np.ndarray],
     ranks: np.ndarray,
+    needs: np.ndarray,
     first_short: int,
     ids: Callable[[np.ndarray], pa.Array],
 ) -> Tangle:
     """Gathers the texts of copies (COPIES), near pairs and publications, and puts them in order.
 
     `grouped` are texts and their publications; `ids` reads the ids of sorted texts, and is asked
-    only for those whose place depends on it. Kinds from `first_short` on are abstracts and titles.
+    only for those whose place depends on it. `needs` gives the threshold of each of 256 kinds;
+    kinds from `first_short` on are abstracts and titles.
     """
     left, right = split(pairs)
     texts = np.unique(np.concatenate([copies["text"], copies["first"], left, right, grouped[0]]).astype(np.int64))
@@ -77,7 +80,9 @@ def tangle(
     if len(asked):
         in_order = numbers(pc.array_sort_indices(ids(texts[asked])))
         tie[asked[in_order]] = np.arange(len(asked))
-    return Tangle(texts, distinct, alike, group, rank, (rank >> np.uint64(56)) >= first_short, np.lexsort((tie, rank)))
+    kind = (rank >> np.uint64(56)).astype(np.int64)
+    short = (kind >= first_short) & (kind < first_short + 2)
+    return Tangle(texts, distinct, alike, group, needs[kind], short, np.lexsort((tie, rank)))
 
 
 def split(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -105,7 +110,9 @@ def settle(tangle: Tangle, pairs: np.ndarray, similarity: np.ndarray, planted: i
     source, target = source[by], target[by]
     edges = np.searchsorted(source, np.arange(len(tangle.distinct) + 1))
     alike = np.concatenate([similarity, similarity])[by]
-    why, twin, similar = minhash.settle(tangle.sequence, tangle.alike, tangle.group, tangle.short, edges, target, alike)
+    why, twin, similar = minhash.settle(
+        tangle.sequence, tangle.alike, tangle.group, tangle.short, tangle.needs, edges, target, alike
+    )
     goes = np.flatnonzero(why)
     decided = np.zeros(len(goes), DECIDED)
     decided["text"], decided["why"] = tangle.texts[goes], why[goes]

@@ -22,6 +22,7 @@ from pathlib import Path
 import numba
 import numpy as np
 from numba import njit, uint8, uint32, uint64
+from numba.core import entrypoints
 
 
 def _cache_folder() -> None:
@@ -36,6 +37,10 @@ def _cache_folder() -> None:
 
 
 _cache_folder()
+# Numba would import every installed package that extends it (awkward alone takes 0.3 s of CPU in
+# every process); the kernels take plain arrays only.
+if hasattr(entrypoints, "_already_initialized"):
+    entrypoints._already_initialized = True
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 SEPARATE, ALONE, PASS, LISTED = 0, -1, -2, -3  # classes of code points; a larger value is what it folds to
@@ -528,12 +533,13 @@ def components(one, two, count):  # type: ignore[no-untyped-def]
 
 
 @_kernel
-def settle(sequence, text_of, group_of, short, edges, near, alike):  # type: ignore[no-untyped-def]
+def settle(sequence, text_of, group_of, short, needs, edges, near, alike):  # type: ignore[no-untyped-def]
     """Decides every document in turn, best first: it stays unless something that stays stands for it.
 
     `sequence` are documents in their total order; `text_of` their distinct text, `group_of` their
-    publication or -1, `short` whether they are an abstract or a title. Text t is verified to be
-    near near[edges[t]:edges[t + 1]] with Jaccard `alike`. Returns why (0 stays, 1 full text,
+    publication or -1, `short` whether they are an abstract or a title, `needs` the Jaccard that
+    makes them a near copy. Text t is near near[edges[t]:edges[t + 1]], verified, with Jaccard
+    `alike`. Returns why (0 stays, 1 full text,
     2 publication, 3 exact, 4 near), the document that stands for it (-1) and the Jaccard (nan).
     """
     count = len(sequence)
@@ -560,7 +566,9 @@ def settle(sequence, text_of, group_of, short, edges, near, alike):  # type: ign
         best = -1
         for edge in range(edges[text], edges[text + 1]):
             other = of_text[near[edge]]
-            if other >= 0 and (best < 0 or turn[other] < turn[best]):
+            if other < 0 or alike[edge] < max(needs[document], needs[other]):
+                continue
+            if best < 0 or turn[other] < turn[best]:
                 best = other
                 similarity[document] = alike[edge]
         if best >= 0:

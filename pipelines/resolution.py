@@ -223,6 +223,7 @@ class Resolution:
             tested[near],
             self.members(grouped),
             ranks,
+            self.needs(),
             self.settings.kinds.index(SHORT[0]),
             lambda asked: self.ids(asked, "ties"),
         )
@@ -240,6 +241,14 @@ class Resolution:
             by = np.argsort(tested)
             tested, similarity = tested[by], similarity[by]
         return decided, tested[near]
+
+    def needs(self) -> np.ndarray:
+        """The threshold of every kind, float64 [256]."""
+        settings = self.settings
+        found = np.full(256, settings.threshold)
+        for kind in settings.templated:
+            found[settings.kinds.index(kind)] = settings.templated_threshold
+        return found
 
     def members(self, grouped: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Of rows in publications: the texts that were kept, and their publications."""
@@ -364,18 +373,13 @@ class Resolution:
         ((jaccard, shares, wrong),) = self.run(
             _judge, [(self.plan, self.work / "planted.arrow", self.chosen, pairs, settings)], "certificate"
         )
+        ranks = np.load(self.work / "ranks.npy", mmap_mode="r")
+        needs = self.needs()[(ranks[self.chosen] >> np.uint64(56)).astype(np.int64)]
         # Where the original went, a copy is held against a twin of it that is less alike.
         stays = ~np.isin(self.chosen, decided["text"])
-        wrong_share = wrong / max(1, len(mine))
-        found = certificate.certificate(
-            jaccard[stays], shares[stays], removed[stays], settings.banding, settings.threshold
-        )
-        return {
-            **found,
-            "planted": len(self.chosen),
-            "original_stays": int(stays.sum()),
-            "precision": round(1 - wrong_share, 4),
-        }
+        found = certificate.certificate(jaccard[stays], shares[stays], removed[stays], needs[stays], settings.banding)
+        precision = round(1 - wrong / max(1, len(mine)), 4)
+        return {**found, "planted": len(stays), "original_stays": int(stays.sum()), "precision": precision}
 
     def verdicts(self, decided: np.ndarray) -> Summary:
         """Writes a verdict per part and sums up."""
