@@ -117,8 +117,8 @@ def _asked(question: str, options: Iterable[Any]) -> list[str]:
 def _pubmedqa(content: dict[str, Any]) -> Found:
     for pmid, item in content.items():
         # The conclusion alone is a sentence or two that other articles come near: it joins the results.
-        *contexts, last = [item["QUESTION"], *item["CONTEXTS"]]
-        parts = [*contexts, "\n".join([last, item.get("LONG_ANSWER") or ""]).rstrip()]
+        parts: list[str] = [item["QUESTION"], *item["CONTEXTS"]]
+        parts[-1] = "\n".join([parts[-1], item.get("LONG_ANSWER") or ""]).rstrip()
         yield pmid, parts, [f"pmid:{int(pmid)}"]
 
 
