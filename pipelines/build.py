@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--ray-address", help="join a Ray cluster (auto, or its address)")
     parser.add_argument("--memory", default="2GB", help="memory that the duplicates stage may take (2GB)")
     parser.add_argument("--columns", help="of a hospital's tables: text=report|body,id=note_id,patient=mrn")
+    parser.add_argument("--benchmarks", type=Path, help="a folder of test sets to keep out (DIR/benchmarks of --raw)")
     parser.add_argument("--plan", action="store_true", help="say what would be read and given, and stop")
     return parser
 
@@ -53,14 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         recipe = replace(recipe, duplicates=replace(recipe.duplicates, memory=parse_bytes(given.memory)))
         if given.columns:
             recipe = recipe.with_columns(parse_columns(given.columns))
-        order = stages.Order(
-            recipe,
-            parse_mix(given.mix, recipe.groups),
-            parse_tokens(given.tokens) if given.tokens else None,
-            Tokens.named(given.tokenizer),
-            given.seed,
-        )
+        weights = parse_mix(given.mix, recipe.groups)
+        tokens = parse_tokens(given.tokens) if given.tokens else None
+        tokenizer = Tokens.named(given.tokenizer)
         with alone(given.out):
+            recipe = stages.clean(recipe, given.out, given.raw, given.benchmarks)
+            order = stages.Order(recipe, weights, tokens, tokenizer, given.seed)
             start(given.workers, given.ray_address)
             try:
                 if given.plan:

@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--raw", type=Path, help="the build's raw files, to find a patient's documents (BUILD/../raw)")
     parser.add_argument("--recipe", help="the recipe of the build, when it was a file")
     parser.add_argument("--columns", help="as the build was made with")
+    parser.add_argument("--benchmarks", type=Path, help="as the build was made with")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; 1 runs without Ray")
     given = parser.parse_args(arguments)
     try:
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             start(given.workers)
             try:
                 recipe = _recipe(content, given.recipe, given.columns)
+                recipe = stages.clean(recipe, build.parent, given.raw, given.benchmarks)
                 made = erase(build, content, recipe, given.id, given.patient, given.raw)
             finally:
                 stop()

@@ -18,6 +18,7 @@ from corpus.sources.notes import Columns, Notes
 from corpus.sources.pmc import PMC
 from corpus.sources.pubmed import PubMed
 from corpus.sources.redpajama import RedPajama
+from filters.contamination import Contamination
 from filters.deid import Deid
 from filters.gopher import GopherQuality, GopherRepetition
 from filters.language import Language
@@ -71,6 +72,11 @@ class Recipe:
             for stream in self.streams
         )
         return replace(self, streams=read)
+
+    def against(self, benchmarks: Path) -> "Recipe":
+        """This recipe with every document that holds an item of these benchmarks dropped."""
+        clean = Contamination.against(benchmarks)
+        return replace(self, streams=tuple(replace(one, filters=(*one.filters, clean)) for one in self.streams))
 
 
 def _me_llama() -> Recipe:

@@ -54,6 +54,19 @@ class Input:
     signature: Path
 
 
+def clean(recipe: Recipe, out: Path, folder: Path | None, benchmarks: Path | None) -> Recipe:
+    """The recipe with the benchmarks kept out: those given, those that lie in the raw folder, the world's."""
+    if benchmarks is None and folder is not None and (folder / "benchmarks").is_dir():
+        benchmarks = folder / "benchmarks"
+    if recipe.name == WORLD.name and folder is None:
+        sample.make(out / "world")
+        benchmarks = benchmarks or out / "world" / "benchmarks"
+    if benchmarks is None:
+        say("  no benchmarks are kept out of this build: give --benchmarks, a folder with what you will evaluate on")
+        return recipe
+    return recipe.against(benchmarks)
+
+
 def gather(order: Order, out: Path, folder: Path | None) -> list[tuple[Stream, list[raw.Raw]]]:
     """The streams of the recipe with their raw files, fetched first when no folder is given."""
     if folder is None:
@@ -78,7 +91,6 @@ def _fetched(order: Order, out: Path) -> Path:
     streams = [stream for stream in order.recipe.streams if not stream.optional]
     bases: dict[str, str] = {}
     if order.recipe.name == WORLD.name:
-        sample.make(out / "world")
         bases = sample.bases(out / "world")
         streams = list(order.recipe.streams)
     for stream in streams:

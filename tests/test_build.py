@@ -286,3 +286,14 @@ def test_an_impossible_budget_says_what_to_change(out, capsys):
     assert command.main([*MIX, "--out", str(out), "--workers", "1", "--tokens", "129B"]) == 2
     told = capsys.readouterr().err
     assert "--tokens 129B cannot be met" in told and "clinical" in told and "the largest budget at 15:1:4 is" in told
+
+
+def test_benchmarks_are_kept_out_by_number_and_by_text(truth, fates, book):
+    for id in truth["benchmarks"]["leaks"]:
+        assert reasons(fates, id) == ["contamination.identity"]
+    for leak in truth["guidelines"]["leaks"]:
+        assert reasons(fates, leak["id"]) == ["contamination.text"]
+    rows = {(row["file"], row["position"]): row for row in book.to_pylist() if row["source"] == "redpajama"}
+    for leak in truth["redpajama"]["leaks"]:
+        row = rows[leak["file"], leak["position"]]
+        assert row["reason"] == "contamination.text" and "medqa" in row["detail"]
