@@ -39,7 +39,11 @@ def is_whole(path: Path) -> bool:
 
 def whole(out: Path) -> list[Path]:
     """The checkpoints that were finished, oldest first."""
-    return sorted(path for path in (out / "checkpoints").glob("step-*") if is_whole(path))
+    return [path for path in _all(out) if is_whole(path)]
+
+
+def _all(out: Path) -> list[Path]:
+    return sorted((out / "checkpoints").glob("step-" + "[0-9]" * 8))
 
 
 def begin(path: Path, state: State) -> None:
@@ -63,5 +67,8 @@ def remove(path: Path) -> None:
 
 
 def prune(out: Path, keep: int) -> None:
-    for path in whole(out)[:-keep]:
-        remove(path)
+    """Leaves the newest `keep` checkpoints and what is newer; what a kill left half written before them goes too."""
+    newest = whole(out)[-keep:]
+    for path in _all(out):
+        if newest and path not in newest and path < newest[-1]:
+            remove(path)

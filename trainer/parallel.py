@@ -227,16 +227,17 @@ class DeepSpeed:
         if not (folder / ".deepspeed").exists():
             raise ValueError(f"{folder} was not written by --strategy deepspeed and cannot be read by it; {ANEW}")
         universal = self.settings.get("checkpoint", {}).get("load_universal", False)
+        there = folder.with_name(f"{folder.name}-universal")
+        if universal and not there.is_dir():
+            raise ValueError(f"{there} does not exist; leave load_universal out, or go on with --deepspeed-config ''")
         if before.world != self.world and not universal:
-            there = folder.with_name(f"{folder.name}-universal")
             raise ValueError(
                 f"{folder} was written by {before.world} ranks, and DeepSpeed cannot read it with {self.world}. Start "
                 f"{before.world} ranks, or convert it: python -m deepspeed.checkpoint.ds_to_universal --input_folder "
                 f"{folder} --output_folder {there} (ZeRO-2 wants --inject_missing_state too), and continue with a "
                 '--deepspeed-config that says {"checkpoint": {"load_universal": true}}'
             )
-        tag = f"{folder.name}-universal" if universal else folder.name
-        self.model.load_checkpoint(str(folder.parent), tag=tag)
+        self.model.load_checkpoint(str(folder.parent), tag=(there if universal else folder).name)
         self.model.micro_steps = 0
         obey(self.optimizer, self.recipe)
 

@@ -17,7 +17,7 @@ and the run goes on from the last checkpoint; Slurm's warning before the time is
     #SBATCH --nodes=20 --gpus-per-node=8 --ntasks-per-node=1 --signal=TERM@300 --requeue
     export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1   # else restarted workers hang (pytorch#135712)
     head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-    srun torchrun --nnodes "$SLURM_NNODES" --nproc-per-node 8 --max-restarts 3 \\
+    srun torchrun --nnodes "$SLURM_NNODES" --nproc-per-node 8 --max-restarts 3 --shutdown-timeout 240 \\
          --rdzv-backend c10d --rdzv-id "$SLURM_JOB_ID" --rdzv-endpoint "$head:29500" \\
          trainer/run.py --build BUILD --recipe me-llama-13b --attention flash_attention_2 --out runs/13b
 """
