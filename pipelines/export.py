@@ -7,10 +7,8 @@ was interrupted goes on where it stopped; one that is finished is not touched.
 
 import argparse
 import json
-import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         content = manifest.load(given.build)
         _allowed(content, given)
         mode = RESTRICTED if content["restricted"] else PUBLIC
-        stage = Path(tempfile.gettempdir()) / f"export-{os.getuid()}-{content['key'][:12]}-{given.to}"
+        # Beside the build: there is room, and whoever may not read the one cannot read the other.
+        stage = given.build.resolve().parent / f".export-{content['key'][:12]}-{given.to}"
         target = targets.parse(given.dest, mode, stage)
         start(given.workers)
         try:
@@ -137,10 +136,9 @@ def export(
     if not held:
         known = ", ".join(item["group"] for item in content["heldout"]) or "none"
         raise ValueError(f"{build} has no held-out documents of {part!r}; known are {known}")
-    about = About(
-        content["name"], content["key"], content["tokenizer"], len(held), text, "validation" if part else "train"
-    )
     asked = {"build": content["key"], "to": form.name, "version": form.version, "part": part, "text": text}
+    split = "validation" if part else "train"
+    about = About(content["name"], manifest.key(asked), content["tokenizer"], len(held), text, split)
     shards = [build / item["path"] for item in held]
     target.prepare()
     names = target.names()

@@ -1,12 +1,14 @@
-"""The report of a build as one HTML page that needs nothing else: BUILD/report.html.
+"""The report of a build as one HTML page that needs nothing else: `python -m pipelines.page BUILD > report.html`.
 
 What was read and what became of it, how long documents are, which rules dropped how many, copies,
 the ratio along the stream, masked identifiers, licences. Counts only: no text, and no ids.
 """
 
+import argparse
 import re
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -17,7 +19,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus import ledger
+from corpus import ledger, manifest
 from corpus.shards import open_shard
 from pipelines import figures
 from pipelines.progress import amount
@@ -33,6 +35,18 @@ FATES = (
     ("superseded or withdrawn", "identity"),
     ("dropped by rules", "dropped"),
 )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.page", description="The report of a build as HTML.")
+    parser.add_argument("build", type=Path, help="the folder of a finished build")
+    given = parser.parse_args(arguments)
+    try:
+        print(page(manifest.load(given.build), given.build), end="")
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 @dataclass
@@ -406,3 +420,7 @@ font-variant-numeric:tabular-nums}.bar span{overflow-wrap:anywhere}.bar b{font-w
 color:var(--soft);text-align:right}.bar u{grid-column:1/-1;height:5px;border-radius:3px;background:var(--c0);
 text-decoration:none;min-width:2px}ul{margin:6px 0;padding-left:20px;font-size:.9rem}
 """
+
+
+if __name__ == "__main__":
+    sys.exit(main())

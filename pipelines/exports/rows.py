@@ -15,7 +15,7 @@ from corpus.shards import open_shard
 
 @dataclass(frozen=True)
 class About:
-    """What a format must know of the build: its name, key and tokenizer, and how many shards there are."""
+    """What a format must know: the build's name and tokenizer, how many shards there are, the export's own key."""
 
     name: str
     key: str
