@@ -43,7 +43,8 @@ class Deid:
     `style`: tag (`[NAME]`), surrogate, mimic (`___`), hash (`[NAME:3f9c01ab]`), or drop-line (signature
     lines go, the rest is tagged). `dates`: year keeps the year alone, shift moves by the patient's own
     number of weeks. Surrogates, hashes and shifts need the site's key: `key_file`, else
-    $MEDICAL_CORPUS_KEY_FILE, else $MEDICAL_CORPUS_KEY. `longest` is in characters.
+    $MEDICAL_CORPUS_KEY_FILE, else $MEDICAL_CORPUS_KEY. `longest` is in characters. `extra` names a model of
+    the user's own that looks for people as well: `spacy:MODEL` or `transformers:FOLDER`, never downloaded.
     """
 
     policy: str = "notes"
@@ -51,6 +52,7 @@ class Deid:
     dates: str = "year"
     locales: tuple[str, ...] = ("us", "uk")
     longest: int = 1_000_000
+    extra: str = ""
     key_file: str | None = field(default=None, repr=False, compare=False)
     key_id: str = field(init=False)
     version: int = 1
@@ -198,7 +200,7 @@ class _Page:
     """
 
     def __init__(self, deid: Deid, text: str, known: Mapping[str, Sequence[str]] | None) -> None:
-        self.engine = engine(deid.policy, deid.locales)
+        self.engine = engine(deid.policy, deid.locales, deid.extra)
         self.may_hold = _anything if known or deid.policy != "literature" else _may_hold
         self.known = phi_known.pattern(known) if known else None
         self.held: list[_Held] = []

@@ -376,8 +376,9 @@ def table(card: Mapping[str, Any]) -> str:
             low, high = row["recall_interval"]
             lines.append(f"{type:28} {row['planted']:>7} {row['recall']:>13.3f}   {low:.3f} to {high:.3f}")
         low, high = card["recall_interval"]
+        planted = sum(row["planted"] for row in card["types"].values())
         lines += [
-            f"{'all':28} {sum(r['planted'] for r in card['types'].values()):>7} {card['recall']:>13.3f}   {low:.3f} to {high:.3f}",
+            f"{'all':28} {planted:>7} {card['recall']:>13.3f}   {low:.3f} to {high:.3f}",
             "",
         ]
         lines.append(f"{'masked as':28} {'chars':>7} {'precision':>13}   95 % interval")

@@ -5,6 +5,7 @@ import functools
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import tldextract
 
@@ -34,7 +35,7 @@ def _without_unused() -> Iterator[None]:
 
 with _without_unused():
     from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry, RecognizerResult
-    from presidio_analyzer.nlp_engine import NlpArtifacts, NoOpNlpEngine
+    from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine, NoOpNlpEngine
 
 Find = Callable[[Scan], Iterator[Span]]
 
@@ -81,9 +82,54 @@ def _finder(rules: tuple[Rule, ...]) -> Find:
     return lambda page: find_all(rules, page)
 
 
+class Extra(Finder):
+    """People that a user's own model finds, as names: a presidio recogniser of theirs inside one of ours."""
+
+    def __init__(self, inner: EntityRecognizer) -> None:
+        self.inner = inner
+        super().__init__("extra", lambda page: iter(()))
+
+    def analyze(
+        self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
+    ) -> list[RecognizerResult]:
+        assert nlp_artifacts is not None
+        try:
+            found = self.inner.analyze(text, ["PERSON"], nlp_artifacts)
+        except Exception as error:  # noqa: BLE001
+            raise Failed(f"extra: {type(error).__name__}") from None
+        metadata = {"recognizer_identifier": self.id, "rule": "extra"}
+        return [RecognizerResult("NAME", one.start, one.end, 1.0, recognition_metadata=metadata) for one in found]
+
+
+def _no_op() -> NoOpNlpEngine:
+    return NoOpNlpEngine(models=[{"lang_code": "en", "model_name": "no_op"}])
+
+
+def _nlp(extra: str) -> tuple[NlpEngine, list[EntityRecognizer]]:
+    """presidio's engine and recogniser for `spacy:MODEL` or `transformers:FOLDER`; nothing is downloaded."""
+    if not extra:
+        return _no_op(), []
+    kind, _, name = extra.partition(":")
+    if kind == "spacy":
+        import spacy
+        from presidio_analyzer.nlp_engine import SpacyNlpEngine
+        from presidio_analyzer.predefined_recognizers import SpacyRecognizer
+
+        if not spacy.util.is_package(name) and not Path(name).is_dir():
+            raise ValueError(f"Deid: the spaCy model {name!r} is not installed; install it, nothing is downloaded here")
+        return SpacyNlpEngine(models=[{"lang_code": "en", "model_name": name}]), [Extra(SpacyRecognizer())]
+    if kind == "transformers":
+        from presidio_analyzer.predefined_recognizers.ner import HuggingFaceNerRecognizer
+
+        if not Path(name).is_dir():
+            raise ValueError(f"Deid: {name!r} is not a folder with a model; fetch it first, nothing is downloaded here")
+        return _no_op(), [Extra(HuggingFaceNerRecognizer(model_name=name, tokenizer_name=name))]
+    raise ValueError(f"Deid: extra={extra!r}; expected 'spacy:MODEL' or 'transformers:FOLDER'")
+
+
 @functools.lru_cache(maxsize=16)
-def engine(policy: str, locales: tuple[str, ...]) -> AnalyzerEngine:
-    """The engine of a policy."""
+def engine(policy: str, locales: tuple[str, ...], extra: str = "") -> AnalyzerEngine:
+    """The engine of a policy; `extra` names a model of the user's own that looks for people as well."""
     logging.getLogger("presidio-analyzer").setLevel(logging.WARNING)
     # presidio's e-mail recogniser would fetch the public suffix list; ours does not use it, a user's may.
     tldextract.extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)  # type: ignore[assignment]
@@ -102,8 +148,7 @@ def engine(policy: str, locales: tuple[str, ...]) -> AnalyzerEngine:
         finders += [("dates", _finder(dates.DATES)), ("places", Places(packs).find), ("names", Names().find)]
     for name, find in finders:
         registry.add_recognizer(Finder(name, find))
-    return AnalyzerEngine(
-        registry=registry,
-        nlp_engine=NoOpNlpEngine(models=[{"lang_code": "en", "model_name": "no_op"}]),
-        supported_languages=["en"],
-    )
+    nlp, more = _nlp(extra)
+    for recognizer in more:
+        registry.add_recognizer(recognizer)
+    return AnalyzerEngine(registry=registry, nlp_engine=nlp, supported_languages=["en"])

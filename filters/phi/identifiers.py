@@ -201,7 +201,7 @@ _VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|[-./](?=[A-Za-z0-9])){2,24}")
 _DIGITS = re.compile(r"\d[\dA-Za-z./-]{1,}")
 _DECIMAL = re.compile(r"\d{1,3}\.\d{1,4}")
 # A year after a label is a number only when the label says so.
-_EXPLICIT = re.compile(r"(?::|#|ext\.?|extension|pager|beeper|bleep)[ ]{0,2}$")
+_EXPLICIT = re.compile(r"(?::|#|\b(?:ext\.?|extension|pager|beeper|bleep|id|number|no\.?|code))[ ]{0,2}$")
 _PART = frozenset("-./")
 _BEFORE = 48  # characters in which a label is looked for
 _UNITS = re.compile(
@@ -248,9 +248,8 @@ def labelled(page: Scan) -> Iterator[Span]:
             continue
         if kind in ("PHONE", "FAX") and (digits < 4 or _is_date(value[0])):
             continue
-        if _is_date(value[0]) or (
-            digits == 4 and kind in ("ID", "PHONE") and value[0][:2] in ("19", "20") and ":" not in left[-3:]
-        ):
+        year = digits == 4 and kind in ("ID", "PHONE") and value[0][:2] in ("19", "20")
+        if _is_date(value[0]) or (year and not _EXPLICIT.search(left)):
             continue
         yield Span(start, end, kind, "labelled_" + kind.lower())
 

@@ -131,14 +131,17 @@ class Model:
         seen = [edge, edge, *map(unary, tokens), edge, edge]
         moves, word, side = self._moves, self._word, self._side
         (oo, ob, oi), (bo, bb, bi), (io, ib, ii) = moves
-        o = b = i = 0.0
+        o: float = 0.0
+        b: float = 0.0
+        i: float = 0.0
+        eo: float
         back: list[tuple[int, int, int]] = []
         for at in range(2, len(seen) - 2):
             rows = (
                 word(-2, seen[at - 2]), word(-1, seen[at - 1]), word(0, seen[at]), word(1, seen[at + 1]),
                 word(2, seen[at + 2]), side(seen[at - 1], seen[at], seen[at + 1]),
             )  # fmt: skip
-            eo, eb, ei = map(sum, zip(*rows, strict=True))
+            eo, eb, ei = (sum(column) for column in zip(*rows, strict=True))
             eo += CAUTION
             if not back:
                 o, b, i = eo, eb, ei - 1e6

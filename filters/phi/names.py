@@ -2,6 +2,7 @@
 """Names of people: by the words around them, by lists and a small model, and everywhere once found."""
 
 import functools
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 
@@ -23,7 +24,7 @@ from filters.phi.scan import Scan
 from filters.phi.spans import Span
 from filters.phi.traits import Traits, traits
 
-_WORD = r"(?:\p{Lu}['’]\p{Lu}\p{Ll}+|(?:Mc|Mac|De|La|Le|Van|Di|Du|Fitz)\p{Lu}\p{Ll}+|\p{Lu}\p{Ll}+|\p{Lu}{2,20})(?:['’]\p{Ll}{2,}|-\p{L}{2,})?"
+_WORD = r"(?:\p{Lu}['’]\p{Lu}\p{Ll}+|(?:Mc|Mac|De|La|Le|Van|Di|Du|Fitz)\p{Lu}\p{Ll}+|\p{Lu}\p{Ll}+|\p{Lu}{2,20})(?:['’]\p{Ll}{2,}|-\p{L}{2,})?(?!\p{L})"
 _PARTICLE = r"(?:van der|van den|van de|de la|de los|del|della|van|von|der|den|ten|ter|de|da|dos|das|di|du|la|le|el|al|bin|ibn|bint|abu|y|e|st\.|St\.)"
 _INITIAL = r"\p{Lu}\.?(?![\p{L}'’])"
 _NAME = rf"(?:{_INITIAL}[ ]?){{0,2}}(?:{_PARTICLE}[ ]){{0,2}}{_WORD}(?:[ ](?:{_INITIAL}|{_PARTICLE}(?=[ ]\p{{Lu}})|[\"(“]{_WORD}[\")”]|{_WORD})){{0,3}}"
@@ -98,6 +99,9 @@ def _cut(text: str, start: int, end: int, strong: bool, title: bool = False) -> 
     """
     kept, count, initial = None, 0, 0
     reversed_name = "," in text[start:end]
+    if reversed_name and not strong:
+        strong = traits(_plain(text[start:end].split(",")[1].split()[0])).given > 0
+    given_before = False
     for found in _TOKEN.finditer(text, start, end):
         token = found[0]
         word = _plain(token)
@@ -110,20 +114,27 @@ def _cut(text: str, start: int, end: int, strong: bool, title: bool = False) -> 
                 initial = found.end()
             continue
         known = traits(word)
-        titled = title and not count and (known.family or known.given) and word not in FUNCTION and len(word) > 2
+        titled = (
+            ((title and not count) or (given_before and strong and not reversed_name))
+            and (known.family or known.given)
+            and word not in FUNCTION
+            and len(word) > 2
+        )
         if (known.stop and not titled) or (known.product and not known.given and not titled):
             break
         if token.isupper() and word in ACRONYMS and not (count and known.family and text[start:end].isupper()):
             break
         if count and not (known.given or known.family or not known.common):
             break
-        if count and known.common and not reversed_name and not initial and known.given < 2 and known.family < 2:
+        weak = known.given < 2 and known.family < (1 if given_before and strong else 2)
+        if count and known.common and not reversed_name and not initial and weak:
             break
         if not count and not strong and not (known.given or known.family > 1 or not known.common):
             break
         if not count and not strong and known.common and not known.given:
             break
         kept, count, initial = found.end(), count + 1, 0
+        given_before = known.given > 0
     if kept is None:
         return None
     if initial and text[initial : initial + 1] not in ("'", "’", "-", "/"):
@@ -186,7 +197,7 @@ class Names:
             strong = label in LABELS
             match = _AT_LABEL.match(text, at, timeout=TIMEOUT)
             if match is not None:
-                span = _cut(text, match.start("what"), match.end("what"), strong)
+                span = _cut(text, match.start("what"), match.end("what"), strong, title=True)
                 if span is not None and (strong or _proof(text[span[0] : span[1]], cued=True)):
                     yield Span(*span, "NAME", "label")
                     continue
@@ -287,6 +298,8 @@ def _proof(name: str, cued: bool = False) -> bool:
         if len(word) < 2:
             continue
         known = traits(word)
+        if known.stop and cued and known.given > 1:
+            continue
         if (
             known.stop
             or known.product
@@ -435,10 +448,20 @@ def _pairs(text: str, group: "list[tuple[int, int, str, Traits]]") -> Iterator[S
 def _commas(page: Scan) -> Iterator[Span]:
     """`Nowell, Abdul R.`: a family name, a comma, and a given name that is little else."""
     text, words = page.text, page.capitalised
-    for (start, end, _), (second, second_end, given) in zip(words, words[1:], strict=False):
+    for (start, end, _), (second, second_end, given) in itertools.pairwise(words):
         if second - end not in (1, 2) or text[end] != "," or second_end - second < 3:
             continue
         one, two = traits(_plain(text[start:end])), traits(_plain(given))
+        middle = _MIDDLE.match(text, second_end)
+        sure = middle is not None or _PERSON_AFTER.match(text, second_end) is not None
+        if (
+            sure
+            and (one.family or not one.common)
+            and two.given
+            and not (one.stop or two.stop or one.product or two.product)
+        ):
+            yield Span(start, middle.end() if middle else second_end, "NAME", "comma")
+            continue
         if one.stop or two.stop or one.product or two.product or not one.family or not two.given or two.eponym:
             continue
         if ((one.common or one.eponym) and (two.common or two.given < 2 or one.family < 2)) or (
@@ -449,8 +472,7 @@ def _commas(page: Scan) -> Iterator[Span]:
             continue
         if (one.common and two.common) or _LISTED.match(text, second_end):
             continue
-        initial = _MIDDLE.match(text, second_end)
-        yield Span(start, initial.end() if initial else second_end, "NAME", "comma")
+        yield Span(start, second_end, "NAME", "comma")
 
 
 _PLACES = frozenset(
@@ -472,16 +494,16 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
     words = [(token, traits(_plain(token))) for token in text[span[0] : span[1]].split() if len(_plain(token)) > 1]
     if any(known.stop or known.product or (token.isupper() and token.lower() in ACRONYMS) for token, known in words):
         return None
-    if text[span[0] : span[1]].lower() in lists.cities() and words[0][1].given < 2:
-        return None
     thing = _THING_BEFORE.search(text, max(0, span[0] - 14), span[0]) is not None
     given = any(known.given > 1 and not known.common and not known.eponym for _, known in words)
+    after = None if thing else _PERSON_AFTER.match(text, span[1])
+    if after is not None and any(not known.common or known.given > 1 for _, known in words):
+        return span
+    if text[span[0] : span[1]].lower() in lists.cities() and words[0][1].given < 3:
+        return None
     plain = not any(known.common or known.eponym or token.isupper() for token, known in words)
     two = len(words) > 1 and ((words[0][1].given and not words[0][1].common) or (plain and words[-1][1].family))
     if (given or two) and not thing:
-        return span
-    after = None if thing else _PERSON_AFTER.match(text, span[1])
-    if after is not None and any(not known.common or known.given > 1 for _, known in words):
         return span
     return None
 

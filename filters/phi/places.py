@@ -8,7 +8,7 @@ import regex
 from filters.phi import lists
 from filters.phi.locales import Locale
 from filters.phi.rules import Rule
-from filters.phi.safe import PRODUCTS, STOPS
+from filters.phi.safe import FUNCTION, PRODUCTS, STOPS
 from filters.phi.scan import Scan
 from filters.phi.spans import Span
 
@@ -213,8 +213,9 @@ class Places:
             (70, 30),
             check=_town_and_region,
         )
-        self._regions = frozenset(region.lower() for one in locales for region in one.regions)
-        self._first_words = frozenset(town.split(" ")[0].split("-")[0] for town in lists.cities())
+        self._kept = frozenset(region.lower() for one in locales for region in one.kept)
+        self._towns_known = lists.cities() | {region.lower() for one in locales for region in one.regions} - self._kept
+        self._first_words = frozenset(town.split(" ")[0].split("-")[0] for town in self._towns_known)
 
     def find(self, page: Scan) -> Iterator[Span]:
         for rule in (*self.rules, self._region):
@@ -228,7 +229,7 @@ class Places:
         yield from self._towns(page)
 
     def _towns(self, page: Scan) -> Iterator[Span]:
-        towns, text = lists.cities(), page.text
+        towns, text = self._towns_known, page.text
         reached = 0
         for start, _, word in page.capitalised:
             if start < reached or word.lower().split("-")[0] not in self._first_words:
@@ -243,7 +244,7 @@ class Places:
             for count in range(min(len(words), _MAX_TOWN_WORDS), 0, -1):
                 name = " ".join(words[:count])
                 low = name.lower()
-                if low in self._regions or low in STOPS:
+                if low in self._kept or low in STOPS:
                     break
                 if low in towns and not (cue["cue"] in _WEAK and count == 1 and _doubtful(low)):
                     reached = start + len(name)
@@ -275,7 +276,7 @@ def _facility(text: str, span: Span) -> Span | None:
     if value.isupper() and text[span.end : span.end + 7] == " COURSE":
         return None
     words = [found for found in regex.finditer(r"\S+", value) if found.start() < kind.start()]
-    ats = [number for number, word in enumerate(words) if word[0] in ("at", "in", "for")]
+    ats = [number for number, word in enumerate(words) if word[0].lower() in _BETWEEN]
     words = words[ats[-1] + 1 :] if ats else words
     while words and words[0][0].lower().strip(",.") in _GENERIC:
         words.pop(0)
@@ -286,4 +287,6 @@ def _facility(text: str, span: Span) -> Span | None:
     return Span(begin, span.end, "HOSPITAL", "facility")
 
 
+# Words that a facility's name does not go over, but for `of`, `the`, `and`.
+_BETWEEN = FUNCTION - {"of", "the", "and"}
 _KIND = regex.compile(_FACILITY + r"(?:[ ](?:of|at|in)[ ](?:the[ ])?(?P<of>\S+).*)?$")

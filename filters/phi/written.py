@@ -261,10 +261,7 @@ class Writer:
                 f" {self._given()}",
             )
         )
-        if slot == "R":
-            value = f"{family}, {given}{middle}"
-        else:
-            value = f"{given}{middle} {family}"
+        value = f"{family}, {given}{middle}" if slot == "R" else f"{given}{middle} {family}"
         return value.upper() if slot == "U" or pick.random() < 0.05 else value
 
     def _given(self) -> str:

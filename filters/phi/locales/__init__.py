@@ -18,7 +18,8 @@ class Locale:
     strict_phones: tuple[Rule, ...]
     identifiers: tuple[Rule, ...]
     places: tuple[Rule, ...]
-    regions: tuple[str, ...]  # states and counties: kept, but they close an address
+    regions: tuple[str, ...]  # states and counties: they close an address
+    kept: tuple[str, ...]  # those of them that may stay: states
 
 
 def locale(name: str) -> Locale:

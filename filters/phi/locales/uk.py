@@ -48,4 +48,5 @@ LOCALE = Locale(
         Rule("ZIP", "uk_postcode_glued", r"(?i)(?<!\w)(?:post ?code)[ :]{1,3}(?P<what>[A-Z]{1,2}\d[A-Z\d]?[ ]?\d[A-Z]{2})(?!\w)", ("post",)),
     ),
     regions=COUNTIES,
+    kept=("England", "Scotland", "Wales", "Northern Ireland"),
 )  # fmt: skip

@@ -16,7 +16,7 @@ STATES = (
 )  # fmt: skip
 CODES = (
     "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|"
-    "PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|PR|VI|GU|AS|MP|AA|AE|AP"
+    "PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|PR|VI|GU|AS|MP|FM|MH|PW|AA|AE|AP"
 )
 
 # An area code with its sign, then three and four digits with a sign between them.
@@ -42,4 +42,5 @@ LOCALE = Locale(
         Rule("ZIP", "us_zip4", r"(?<![\w-])\d{5}-\d{4}(?![\w-])", NUMBERS),
     ),
     regions=(*STATES, *CODES.split("|")),
+    kept=(*STATES, *CODES.split("|")),
 )  # fmt: skip
