@@ -77,7 +77,7 @@ def peers() -> dict[str, list[tuple[str, Callable[[Document], object]]]]:
 
 
 def speeds(groups: dict[str, list[Document]]) -> None:
-    print(f"\n{'MB a CPU second':38}" + "".join(f"{name:>12}" for name in groups))
+    print(f"\n{'MB a CPU second':38}" + "".join(f"{name:>20}" for name in groups))
     for task, rivals in peers().items():
         first: list[float] = []
         for who, work in rivals:
@@ -85,7 +85,7 @@ def speeds(groups: dict[str, list[Document]]) -> None:
             part = {name: given[:12] if "spaCy" in who else given for name, given in groups.items()}
             rates = [rate(work, given) for given in part.values()]
             first = first or rates
-            times = "".join(f"{value:12.1f}" for value in rates)
+            times = "".join(f"{value:20.1f}" for value in rates)
             ahead = " ".join(f"{ours / theirs:.1f}x" for ours, theirs in zip(first, rates, strict=True))
             print(f"{task + ': ' + who:38}{times}   ours against it: {ahead}", flush=True)
 
