@@ -491,15 +491,16 @@ class _Reader:
         return any(one in self.references for one in target.split())
 
     def formula(self, element: etree._Element, display: bool) -> str:
+        """A formula as text, "" when there is but a picture of it."""
         written = formula(element, display)
-        if written is None:
-            pieces: list[str] = []
-            name = LOCAL[element.tag]
-            if name == "alternatives":
-                return ""
-            self.collect(element, pieces, [], [])
-            return "".join(pieces) if name != "math" else ""
-        return written
+        if written is not None:
+            return written
+        if LOCAL[element.tag] in ("alternatives", "math"):
+            return ""
+        pieces: list[str] = []  # written in ordinary markup
+        self.collect(element, pieces, [], [])
+        text = "".join(pieces)
+        return text if text.replace(CITED, "").strip() else ""
 
 
 def _line(text: str) -> str:

@@ -52,7 +52,7 @@ _ELSEWHERE = re.compile(r"\W*abstract (?:is )?available (?:in [\w, ]+ )?from the
 _RIGHTS = re.compile(
     r"(?:^|(?<=[.!?)\]:;%\"”’'])\s+|(?<=[.?!)])|\s+(?=©))(?:"
     r"(?:Crown )?Copyright\s*(?:©|\(c\)|&copy;|®)?\s*(?:\d{4}|by\b|The\b|[A-Z]\w+ \d{4})|Copyright ©|"
-    r"(?:©|&copy;|\([cC]\))\s*(?:Copyright\b|The\b|by\b|Crown|\d{4}|[A-Z][\w&.' ]{2,40}\d{4}|\w+)|"
+    r"(?:©|&copy;)\s*\w|\([cC]\)\s*(?:Copyright\b|The Author|Crown|(?:19|20)\d\d\b)|"
     r"This article is protected by copyright|All rights reserved\b|"
     r"Published (?:\d{4} )?by (?:Elsevier|Oxford|John Wiley|Wiley|Cambridge|BMJ|Springer|Mosby|S\. Karger|Informa|"
     r"Taylor|the BMJ|Lippincott|Blackwell)\b).{0,400}$",
@@ -322,7 +322,7 @@ def _article(root: etree._Element, mesh: list[str] | None, file: int, position: 
         mesh = [tidy(e.text or "") for e in parts["MeshHeadingList"].iter() if LOCAL[e.tag] == "DescriptorName"]
     if mesh:
         meta["mesh"] = mesh
-    _describe(meta, parts, types, languages, translated)
+    _describe(meta, parts, types, languages, translated or bool(abstract))
     return _document(meta, title, abstract, date, [int(pmid.get("Version") or 1), file, position])
 
 
@@ -349,12 +349,12 @@ def _describe(
     parts: dict[str, etree._Element],
     types: list[tuple[str, str | None]],
     languages: list[str],
-    translated: bool,
+    english: bool,
 ) -> None:
     if types:
         meta["types"] = [tidy(name) for name, _ in types if name]
-    # title and abstract are English by NLM's rules, unless an untranslated title says otherwise
-    if not languages or "en" in languages or translated:
+    # titles in brackets and abstracts are English by NLM's rules; a title alone, unbracketed, is as it was published
+    if not languages or "en" in languages or english:
         meta["language"] = "en"
     else:
         meta["language"] = languages[0]

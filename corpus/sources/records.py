@@ -90,32 +90,33 @@ class Records:
         return self._buffer[self._at + offset : self._at + offset + 1]
 
     def _prolog(self) -> None:
-        self._more()
+        """Passes over what stands before the root element, and looks at the root's tag."""
+        self._byte(1024)  # where an encoding is declared
         encoding = declared_encoding(self._buffer[:1024])
         if encoding != "utf-8":
             self._recode(encoding)
         if self._buffer.startswith(codecs.BOM_UTF8):
             self._at = 3
         while True:
-            while self._at < len(self._buffer) and self._buffer[self._at] in b" \t\r\n":
+            while (character := self._byte(0)) and character in b" \t\r\n":
                 self._at += 1
-            if len(self._buffer) - self._at < 65536:
-                self._more()
+            self._byte(9)
             head = self._buffer[self._at : self._at + 9]
-            if head.startswith(b"<!DOCTYPE"):
+            skip = next((marks for marks in _SKIP.items() if head.startswith(marks[0])), None)
+            if skip:
+                end = self._find(skip[1], self._at + len(skip[0]))
+                if end < 0:
+                    raise BadInput(f"{self._where}: the XML ends before its first element; fetch it again")
+                self._at += end + len(skip[1])
+            elif head.startswith(b"<!DOCTYPE"):
                 self._doctype()
-                continue
-            for opened, closed in _SKIP.items():
-                if head.startswith(opened):
-                    end = self._find(closed, self._at + len(opened))
-                    if end < 0:
-                        raise BadInput(f"{self._where}: the XML ends before its first element; fetch it again")
-                    self._at += end + len(closed)
-                    break
             else:
                 break
-        found = _NAME.match(self._buffer, self._at)
-        if not found:
+        found = None
+        while head.startswith(b"<") and not (found := _NAME.match(self._buffer, self._at)):
+            if len(self._buffer) - self._at > 65536 or not self._more():  # no root element's tag is that long
+                return
+        if found is None:
             return
         self.root = found.group(2).decode(errors="replace")
         self._scope = b"".join(_XMLNS.findall(found.group(3)))
