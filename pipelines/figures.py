@@ -53,14 +53,15 @@ def histogram(counts: Sequence[int], labels: Sequence[str], title: str, note: st
     most = max(counts, default=0) or 1
     step = WIDTH / max(1, len(counts))
     shapes, marks = [], []
-    every = max(1, -(-len(labels) * 34 // WIDTH))
+    every = max(1, -(-len(labels) * 40 // WIDTH))  # a label is up to 40 units wide
     for place, count in enumerate(counts):
         tall = (floor - top) * count / most
         told = f"<title>{escape(labels[place])}: {count:,}</title>"
         size = f'width="{step - 1:.1f}" height="{tall:.1f}"'
         shapes.append(f'<rect x="{place * step + 0.5:.1f}" y="{floor - tall:.1f}" {size}>{told}</rect>')
         if place % every == 0:
-            marks.append(f'<text x="{place * step + 1:.1f}" y="{floor + 14}">{escape(labels[place])}</text>')
+            x, side = (place * step + 1, "start") if place * step < WIDTH - 40 else (WIDTH, "end")
+            marks.append(f'<text x="{x:.1f}" y="{floor + 14}" text-anchor="{side}">{escape(labels[place])}</text>')
     return (
         f'<figure><figcaption><b>{escape(title)}</b> {escape(note)}</figcaption><svg viewBox="0 0 {WIDTH} {height}" '
         f'role="img" aria-label="{escape(title)}: {escape(note)}"><g class="fill">{"".join(shapes)}</g>'
