@@ -22,14 +22,14 @@ def mapped(path: Path | str) -> pa.ipc.RecordBatchFileReader:
     return _mapped(str(path), status.st_ino, status.st_mtime_ns)
 
 
-@lru_cache(maxsize=128)  # far below the usual limit of 1024 open files
+@lru_cache(maxsize=16)  # mapped pages count as memory, so few files stay
 def _mapped(path: str, inode: int, changed: int) -> pa.ipc.RecordBatchFileReader:
     return shards.open_shard(Path(path))
 
 
 def blocks(path: Path | str) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Every record batch of an Arrow file, with the number of its first row."""
-    reader = mapped(path)
+    """Every record batch of an Arrow file that is read once, with the number of its first row."""
+    reader = shards.open_shard(Path(path))
     first = 0
     for number in range(reader.num_record_batches):
         batch = reader.get_batch(number)
@@ -39,8 +39,12 @@ def blocks(path: Path | str) -> Iterator[tuple[int, pa.RecordBatch]]:
 
 def batches(path: Path | str, names: Sequence[str]) -> Iterator[tuple[int, list[np.ndarray]]]:
     """First row and the named columns of numbers without nulls, of every batch of an Arrow file."""
-    for first, batch in blocks(path):
+    reader = mapped(path)
+    first = 0
+    for number in range(reader.num_record_batches):
+        batch = reader.get_batch(number)
         yield first, [numbers(batch.column(name)) for name in names]
+        first += len(batch)
 
 
 def numbers(column: pa.Array) -> np.ndarray:

@@ -167,13 +167,20 @@ def resolve(
     return json.loads(done.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
 
+_PROCESS = 200 << 20  # an interpreter with numpy, pyarrow and numba that holds nothing yet
+_RAY = 450 << 20  # a local Ray session beside its workers
+
+
 def _share(memory: int) -> int:
-    """Bytes that one task may hold in arrays, when tasks run side by side on one machine."""
-    tasks = 1
+    """Bytes that one task may hold in arrays, when tasks run side by side on one machine.
+
+    Half of what is there, because pages of the mapped files that a task reads count as well.
+    """
+    tasks, taken = 1, _PROCESS
     if "ray" in sys.modules:
         import ray
 
         if ray.is_initialized():
             tasks = max(int(node["Resources"].get("CPU", 1)) for node in ray.nodes())
-    # An interpreter with pyarrow and numba takes about 200 MB before it holds anything.
-    return max(memory // (tasks + 1) - (200 << 20), 16 << 20)
+            taken = _RAY + (tasks + 1) * _PROCESS
+    return max((memory - taken) // (2 * tasks), 16 << 20)

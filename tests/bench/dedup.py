@@ -36,6 +36,7 @@ EDITS = {
 BOILER = "copyright held by the authors all rights reserved see the terms of use for what may be done with this page"
 JUDGED = 20_000  # planted copies whose true Jaccard is computed, for recall by similarity
 PROGRAMS = ("this project", "gaoya", "rensa", "datasketch", "text-dedup", "datatrove")
+RECALLS = ("rec@.9", "rec@.8", "rec@.7")
 TIMEOUT = 3000
 
 
@@ -202,7 +203,7 @@ def read(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def ours(folder: Path, out: Path, memory: int, workers: int) -> None:
-    from pipelines import dedup, layer
+    from pipelines import dedup
 
     settings = dedup.Duplicates(memory=memory, planted=0)
     parts = [
@@ -210,16 +211,23 @@ def ours(folder: Path, out: Path, memory: int, workers: int) -> None:
         for number in range(SHARDS)
     ]
     signatures = [out.parent / f"{part.key}.signature.arrow" for part in parts]
-    layer.start(workers)
-    run = layer.run if workers > 1 else dedup.in_process
+    run = dedup.in_process
+    if workers > 1:
+        from pipelines import layer
+
+        layer.start(workers)
+        run = layer.run
     run(dedup.sign, [(part.shard, path, settings) for part, path in zip(parts, signatures, strict=True)], "sign")
     dedup.resolve(parts, signatures, out.parent / "verdicts", settings, run)
-    layer.stop()
+    if workers > 1:
+        layer.stop()
     removed: list[str] = []
     for part in parts:
         verdict = pa.ipc.open_file(pa.memory_map(str(out.parent / "verdicts" / f"{part.key}.verdict.arrow"))).read_all()
         ids = pa.ipc.open_file(pa.memory_map(str(part.shard))).read_all().column("id")
-        removed += ids.filter(pa.compute.equal(verdict.column("status"), "dropped")).to_pylist()
+        removed += [
+            id for id, fate in zip(ids.to_pylist(), verdict.column("status").to_pylist(), strict=True) if fate != "kept"
+        ]
     out.write_text("\n".join(removed))
 
 
@@ -300,24 +308,26 @@ def family(root: int) -> list[int]:
     return found
 
 
-def held(process: int) -> int:
-    """Proportional memory of a process without file pages that the system may drop, bytes."""
+def held(process: int) -> tuple[int, int]:
+    """Proportional memory of a process in bytes: all, and without pages of files, which the system may drop."""
     try:
         rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
     except OSError:
-        return 0
-    return sum(int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss:"))
+        return 0, 0
+    kept = {line.split(":")[0]: int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss")}
+    return kept["Pss"], kept["Pss_Anon"] + kept["Pss_Shmem"]
 
 
 def measured(command: list[str]) -> dict[str, float]:
-    """CPU seconds, wall seconds and peak PSS (MB) of a command's process tree."""
+    """CPU seconds, wall seconds and peak PSS (MB; of all and of anonymous pages) of a process tree."""
     before, began = os.times(), time.monotonic()
     process = subprocess.Popen(command, cwd=HERE.parents[2], stdout=subprocess.DEVNULL)
-    peak = [0]
+    peak, own = [0], [0]
 
     def watch() -> None:
         while process.poll() is None:
-            peak[0] = max(peak[0], sum(map(held, family(process.pid))))
+            every, anonymous = map(sum, zip((0, 0), *map(held, family(process.pid)), strict=True))
+            peak[0], own[0] = max(peak[0], every), max(own[0], anonymous)
             time.sleep(0.2)
 
     watcher = threading.Thread(target=watch)
@@ -331,7 +341,7 @@ def measured(command: list[str]) -> dict[str, float]:
     if status:
         raise subprocess.CalledProcessError(status, command)
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return {"cpu": cpu, "wall": time.monotonic() - began, "MB": peak[0] / 1e6}
+    return {"cpu": cpu, "wall": time.monotonic() - began, "MB": peak[0] / 1e6, "own MB": own[0] / 1e6}
 
 
 MODULES = {"text-dedup": "text_dedup"}
@@ -369,8 +379,12 @@ def main() -> None:
 
 
 def table(given: argparse.Namespace) -> None:
-    form = "{:>9} {:<14} {:>8} {:>8} {:>9} {:>7} {:>7} {:>9} {:>7} {:>7} {:>7}"
-    print(form.format(*"documents program cpu-s wall-s docs/cpu-s ratio MB precision rec@.9 rec@.8 rec@.7".split()))
+    form = "{:>9} {:<14} {:>8} {:>8} {:>9} {:>7} {:>7} {:>7} {:>9} {:>7} {:>7} {:>7}"
+    print(
+        form.format(
+            "documents", "program", "cpu-s", "wall-s", "docs/cpu-s", "ratio", "MB", "own MB", "precision", *RECALLS
+        )
+    )
     for documents in given.documents:
         folder = given.folder / str(documents)
         start = [sys.executable, "-m", "tests.bench.dedup", "--folder", str(folder), "--documents", str(documents)]
@@ -380,7 +394,7 @@ def table(given: argparse.Namespace) -> None:
         for program in given.only:
             python = sys.executable if program == "this project" else interpreter(program, given.peers)
             if python is None:
-                print(form.format(documents, program, "not installed", *[""] * 8))
+                print(form.format(documents, program, "not installed", *[""] * 9))
                 continue
             out = folder / program / "removed.txt"
             subprocess.run(["rm", "-rf", str(out.parent)], check=True)
@@ -392,7 +406,7 @@ def table(given: argparse.Namespace) -> None:
             speed = documents / cost["cpu"]
             best = best or speed
             numbers = [f"{cost['cpu']:.1f}", f"{cost['wall']:.1f}", f"{speed:,.0f}", f"{best / speed:.1f}"]
-            numbers += [f"{cost['MB']:.0f}", *(f"{value:.4f}" for value in score.values())]
+            numbers += [f"{cost['MB']:.0f}", f"{cost['own MB']:.0f}", *(f"{value:.4f}" for value in score.values())]
             print(form.format(documents, program, *numbers), flush=True)
 
 
