@@ -209,7 +209,7 @@ def _covered(letters: str, offsets: list[int], n: int) -> int:
 
     No rule for n or more words can count more than these.
     """
-    starts, ends = offsets[: len(offsets) - n], offsets[n:]
+    starts, ends = offsets[: max(0, len(offsets) - n)], offsets[n:]
     grams = [letters[start:end] for start, end in zip(starts, ends, strict=True)]
     if len(set(grams)) == len(grams):
         return 0

@@ -9,7 +9,7 @@ import ftfy
 import pytest
 from datatrove.data import Document as Theirs
 from datatrove.pipeline.filters import GopherQualityFilter, GopherRepetitionFilter
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corpus.document import Document, Drop
@@ -288,6 +288,9 @@ REPEATING = st.builds(
 
 @pytest.mark.parametrize("how", ["space", "regex"])
 @given(content=REPEATING)
+@example(content="one")
+@example(content="the the" + "\n" * 60)
+@example(content="a b c d e a b c d e")
 def test_gopher_decides_as_datatrove_does(how, content):
     if not content.split():
         return
