@@ -165,6 +165,9 @@ def shifted(text: str, days: int, day_first: bool) -> str | None:
 
     Without a year the shift is done in 2001 (no leap day); a month alone counts as its 15th.
     """
+    if regex.fullmatch(r"(?:19|20)\d{6}", text):
+        whole = shifted(f"{text[:4]}-{text[4:6]}-{text[6:]}", days, day_first)
+        return whole.replace("-", "") if whole else None
     month_word = next((word for word in _TEXTUAL.findall(text) if _month(word)), None)
     numbers = [(found.start(), found.end(), found[0]) for found in _NUMBER.finditer(text)]
     roles = _roles([number for _, _, number in numbers], month_word is not None, day_first)
@@ -184,15 +187,15 @@ def shifted(text: str, days: int, day_first: bool) -> str | None:
     except (ValueError, OverflowError):
         return None
     fresh = {"y": moved.year, "m": moved.month, "d": moved.day}
+    padded = any(number[0] == "0" for _, _, number in numbers) or len(numbers[0][2]) == 4 if numbers else False
     out, at = [], 0
     for role, (start, end, number) in zip(roles, numbers, strict=True):
         value = str(fresh[role])
-        out += [
-            text[at:start],
-            value[-2:]
-            if role == "y" and len(number) == 2
-            else value.zfill(len(number) if number[0] == "0" or len(number) == 4 else 1),
-        ]
+        if role == "y":
+            value = value[-2:] if len(number) == 2 else value
+        elif padded:
+            value = value.zfill(2)
+        out += [text[at:start], value]
         at = end
     moved_text = "".join([*out, text[at:]])
     if month_word is not None:

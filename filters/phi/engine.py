@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import importlib
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +20,9 @@ from filters.phi.scan import Scan, scan
 from filters.phi.spans import KINDS, Span
 
 # presidio imports these when they are there, for engines that we do not use: 6 s and 300 MB a worker.
+_HUGGINGFACE = "presidio_analyzer.predefined_recognizers.ner.huggingface_ner_recognizer"
+# A found stretch without what is masked already at its ends or within it.
+_LETTERS = re.compile(r"[^\W\d_](?:[^\ue000\n]*[^\W\d_])?")
 _UNUSED = ("transformers", "torch", "stanza", "gliner")
 
 
@@ -98,7 +103,8 @@ class Extra(Finder):
         except Exception as error:  # noqa: BLE001
             raise Failed(f"extra: {type(error).__name__}") from None
         metadata = {"recognizer_identifier": self.id, "rule": "extra"}
-        return [RecognizerResult("NAME", one.start, one.end, 1.0, recognition_metadata=metadata) for one in found]
+        parts = (part for one in found for part in _LETTERS.finditer(text, one.start, one.end))
+        return [RecognizerResult("NAME", *part.span(), 1.0, recognition_metadata=metadata) for part in parts]
 
 
 def _no_op() -> NoOpNlpEngine:
@@ -119,11 +125,11 @@ def _nlp(extra: str) -> tuple[NlpEngine, list[EntityRecognizer]]:
             raise ValueError(f"Deid: the spaCy model {name!r} is not installed; install it, nothing is downloaded here")
         return SpacyNlpEngine(models=[{"lang_code": "en", "model_name": name}]), [Extra(SpacyRecognizer())]
     if kind == "transformers":
-        from presidio_analyzer.predefined_recognizers.ner import HuggingFaceNerRecognizer
-
+        # It was imported without transformers; read it again, now that they are wanted.
+        module = importlib.reload(importlib.import_module(_HUGGINGFACE))
         if not Path(name).is_dir():
             raise ValueError(f"Deid: {name!r} is not a folder with a model; fetch it first, nothing is downloaded here")
-        return _no_op(), [Extra(HuggingFaceNerRecognizer(model_name=name, tokenizer_name=name))]
+        return _no_op(), [Extra(module.HuggingFaceNerRecognizer(model_name=name, tokenizer_name=name))]
     raise ValueError(f"Deid: extra={extra!r}; expected 'spacy:MODEL' or 'transformers:FOLDER'")
 
 
