@@ -189,17 +189,7 @@ def scored(folder: Path, removed: list[str]) -> dict[str, float]:
     return out
 
 
-# -- programs: each is run in a process of its own, and writes the ids it removes -------------
-
-
-def read(folder: Path) -> tuple[list[str], list[str]]:
-    ids: list[str] = []
-    texts: list[str] = []
-    for number in range(SHARDS):
-        table = pa.ipc.open_file(pa.memory_map(str(folder / f"part-{number}.arrow"))).read_all()
-        ids += table.column("id").to_pylist()
-        texts += table.column("text").to_pylist()
-    return ids, texts
+# -- this project; its peers stand in dedup_peers.py ------------------------------------------
 
 
 def ours(folder: Path, out: Path, memory: int, workers: int) -> None:
@@ -228,65 +218,6 @@ def ours(folder: Path, out: Path, memory: int, workers: int) -> None:
         removed += [
             id for id, fate in zip(ids.to_pylist(), verdict.column("status").to_pylist(), strict=True) if fate != "kept"
         ]
-    out.write_text("\n".join(removed))
-
-
-def gaoya(folder: Path, out: Path) -> None:
-    from gaoya.minhash import MinHashStringIndex
-
-    ids, texts = read(folder)
-    index = MinHashStringIndex(
-        hash_size=32,
-        jaccard_threshold=0.7,
-        num_bands=14,
-        band_size=8,
-        analyzer="word",
-        lowercase=True,
-        ngram_range=(5, 5),
-    )
-    index.par_bulk_insert_docs(list(range(len(ids))), texts)
-    removed = [ids[place] for place, near in enumerate(index.par_bulk_query(texts)) if any(n < place for n in near)]
-    out.write_text("\n".join(removed))
-
-
-def tokens_of(text: str) -> list[str]:
-    words = re.findall(r"[^\W_]+", text.lower())
-    return [" ".join(words[place : place + 5]) for place in range(max(1, len(words) - 4))]
-
-
-def rensa(folder: Path, out: Path) -> None:
-    from rensa import RMinHash, RMinHashLSH
-
-    ids, texts = read(folder)
-    index = RMinHashLSH(threshold=0.7, num_perm=128, num_bands=16)
-    sketches, removed = [], []
-    for place, text in enumerate(texts):
-        sketch = RMinHash(num_perm=128, seed=42)
-        sketch.update(tokens_of(text))
-        sketches.append(sketch)
-        if any(sketch.jaccard(sketches[other]) >= 0.7 for other in index.query(sketch)):
-            removed.append(ids[place])
-        else:
-            index.insert(place, sketch)
-    out.write_text("\n".join(removed))
-
-
-def datasketch(folder: Path, out: Path) -> None:
-    import xxhash
-    from datasketch import MinHash, MinHashLSH
-
-    ids, texts = read(folder)
-    index = MinHashLSH(threshold=0.7, num_perm=128, params=(16, 8))
-    sketches: dict[int, MinHash] = {}
-    removed = []
-    for place, text in enumerate(texts):
-        sketch = MinHash(num_perm=128, hashfunc=xxhash.xxh32_intdigest)
-        sketch.update_batch([gram.encode() for gram in set(tokens_of(text))])
-        if any(sketch.jaccard(sketches[other]) >= 0.7 for other in index.query(sketch)):
-            removed.append(ids[place])
-        else:
-            index.insert(place, sketch)
-            sketches[place] = sketch
     out.write_text("\n".join(removed))
 
 
@@ -372,8 +303,6 @@ def main() -> None:
         make(given.folder, given.documents[0], given.texts)
     elif given.run == "this project":
         ours(given.folder, given.out, given.memory, given.workers)
-    elif given.run:
-        globals()[given.run](given.folder, given.out)
     else:
         table(given)
 
@@ -399,9 +328,12 @@ def table(given: argparse.Namespace) -> None:
             out = folder / program / "removed.txt"
             subprocess.run(["rm", "-rf", str(out.parent)], check=True)
             out.parent.mkdir()
-            command = [python, *([str(HERE)] if python != sys.executable else start[1:3])]
-            command += ["--folder", str(folder), "--out", str(out), "--run", program]
-            cost = measured([*command, "--memory", str(given.memory), "--workers", str(given.workers)])
+            if program == "this project":
+                command = [*start, "--out", str(out), "--run", program]
+                command += ["--memory", str(given.memory), "--workers", str(given.workers)]
+            else:
+                command = [python, str(HERE.with_name("dedup_peers.py")), program, str(folder), str(out)]
+            cost = measured(command)
             score = scored(folder, out.read_text().split())
             speed = documents / cost["cpu"]
             best = best or speed
