@@ -12,7 +12,7 @@ from filters.phi.safe import FUNCTION, PRODUCTS, STOPS
 from filters.phi.scan import Scan
 from filters.phi.spans import Span
 
-_CAP = r"(?:\p{Lu}[\p{L}'’]+(?:-\p{Lu}?[\p{L}'’]+)?|\p{Lu}\.)"
+_CAP = r"(?:\p{Lu}[\p{L}'’]{1,24}(?:-\p{Lu}?[\p{L}'’]{1,24})?|\p{Lu}\.)"
 _SUFFIX = (
     r"(?:Street|St|Avenue|Ave|Av|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Circle|Cir|Way|Place|Pl|Terrace|Ter|"
     r"Parkway|Pkwy|Highway|Hwy|Square|Sq|Trail|Trl|Loop|Plaza|Alley|Crescent|Cres|Close|Gardens|Gdns|Grove|Mews|Row|Walk|Hill|"
