@@ -98,9 +98,10 @@ def make(order: stages.Order, out: Path, folder: Path | None) -> Path:
     key = stages.build_key(order, inputs)
     build = out / f"{order.recipe.name}-{short(key)}"
     if not (build / manifest.NAME).exists():
+        cards = stages.audited(inputs, order, out)
         stages.sifted(inputs, order)
         entries, twins = stages.resolved(inputs, order, out)
-        finish.make(order, key, build, inputs, entries, twins, out)
+        finish.make(order, key, build, inputs, entries, twins, cards, out)
     _point(out / "build", build)
     return build
 

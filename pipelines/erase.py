@@ -156,7 +156,7 @@ def erase(
     if not (made / manifest.NAME).exists():
         stages.sifted(inputs, order)
         entries, twins = stages.resolved(inputs, order, out)
-        finish.make(order, key, made, inputs, entries, twins, out)
+        finish.make(order, key, made, inputs, entries, twins, content["deidentification"], out)
     fresh = manifest.load(made)
     left = _left(made, fresh, every)
     assert not left, f"{made} holds documents that were erased: {left[:3]}"

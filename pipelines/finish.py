@@ -3,7 +3,7 @@
 import itertools
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,14 @@ def drawn(order: Order, entries: Entries, stock: Stock) -> Drawn:
 
 
 def make(
-    order: Order, key: str, build: Path, inputs: Sequence[Input], entries: Entries, twins: dict[str, Any], out: Path
+    order: Order,
+    key: str,
+    build: Path,
+    inputs: Sequence[Input],
+    entries: Entries,
+    twins: dict[str, Any],
+    cards: Mapping[str, Any],
+    out: Path,
 ) -> None:
     """Writes the build; its manifest last."""
     stock = Stock.of(indexed(entries, order, out, key))
@@ -127,6 +134,7 @@ def make(
         "tokenizer": _tokenizer(order, build),
         "restricted": restricted,
         "duplicates": twins,
+        "deidentification": dict(cards),
         "sources": _sources(order, inputs),
         **written,
     }

@@ -50,7 +50,8 @@ class Recipe:
     `groups` are the names that `--mix` weighs, in its order. `shares` (source name -> weight)
     fixes the proportions inside a group; a group without shares takes its sources as they come.
     `shard_tokens` is the size of a shard. `heldout` is the share of families (patients, articles)
-    that are kept out of the stream, for validation. `text` says whether shards hold the text
+    that are kept out of the stream, for validation. `recall` is the share of planted identifiers that
+    the de-identification of a hospital's notes must mask, or the build stops. `text` says whether shards hold the text
     beside the tokens.
     """
 
@@ -61,6 +62,7 @@ class Recipe:
     duplicates: Duplicates = Duplicates()
     shard_tokens: int = 50_000_000
     heldout: float = 0.002
+    recall: float = 0.95
     text: bool = True
 
     def with_columns(self, columns: Columns) -> "Recipe":

@@ -54,6 +54,11 @@ def table(content: Mapping[str, Any], build: Path) -> str:
     if content["heldout"]:
         held = ", ".join(f"{item['group']} {amount(item['tokens'])}" for item in content["heldout"])
         lines.append(f"held out    {held} tokens, below heldout/, for validation")
+    for name, card in content["deidentification"].items():
+        lines.append(
+            f"masked      {name}: {card['recall']:.1%} of identifiers planted into {card['notes']} of its notes, and "
+            f"{card['over_redaction']:.2%} of the notes as they are"
+        )
     if content["restricted"]:
         lines.append("restricted  holds credentialed or private text: files are readable by you alone; do not publish")
     return "\n".join(lines) + "\n"

@@ -297,3 +297,14 @@ def test_benchmarks_are_kept_out_by_number_and_by_text(truth, fates, book):
     for leak in truth["redpajama"]["leaks"]:
         row = rows[leak["file"], leak["position"]]
         assert row["reason"] == "contamination.text" and "medqa" in row["detail"]
+
+
+def test_a_deidentification_below_the_floor_stops_the_build(out, content, tmp_path, capsys):
+    assert content["deidentification"]["notes"]["recall"] >= 0.98
+    mine = tmp_path / "mine.py"
+    mine.write_text("from pipelines.recipe import *\nrecipe = replace(ME_LLAMA, name='mine', recall=1.01)\n")
+    arguments = ["--raw", str(out / "raw"), "--recipe", str(mine), "--out", str(tmp_path / "out"), "--workers", "1"]
+    assert command.main(arguments) == 2
+    told = capsys.readouterr().err
+    assert "the de-identification audit fails" in told and "1.01 is the floor" in told
+    assert not list((tmp_path / "out" / "layers").glob("notes-*")), "no note was written"
