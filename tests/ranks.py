@@ -13,15 +13,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch.distributed as dist
 
-from trainer import run
+from trainer import ranks, run
 
 if __name__ == "__main__":
     plan = Path(sys.argv[1])
-    device = run.start_ranks()
+    joined = ranks.start()
     statuses = []
     for line in json.loads(plan.read_text()):
         try:
-            statuses.append([run.train(run.arguments(line), device), ""])
+            statuses.append([run.train(run.arguments(line), joined), ""])
         except ValueError as error:
             statuses.append([2, str(error)])
         dist.barrier()

@@ -29,6 +29,7 @@ import torch.distributed as dist  # noqa: E402
 
 from corpus.windows import best_fit, concat, permuted  # noqa: E402
 from trainer import checkpoint, data, model, parallel, recipe, run  # noqa: E402
+from trainer import ranks as processes  # noqa: E402
 from trainer.data import IGNORED, Stream, Windows  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -318,7 +319,7 @@ def test_a_model_that_leaks_is_refused():
 # ---- training ----
 
 STEPS = 6
-COMMON = ["--sequence", "64", "--batch", "1", "--windows", "8", "--steps", str(STEPS), "--save-every", "2"]
+COMMON = ["--sequence", "64", "--batch", "2", "--windows", "8", "--steps", str(STEPS), "--save-every", "2"]
 COMMON += ["--lr", "0.01", "--validate-every", "3", "--validate-windows", "4"]
 
 
@@ -336,8 +337,9 @@ def losses(out: Path, name: str = "loss") -> list[float]:
 @pytest.fixture(scope="module")
 def alone():
     """A process group of this process."""
-    device = run.start_ranks()
-    yield lambda *line: run.train(run.arguments([str(each) for each in line]), device)
+    torch.set_num_threads(1)  # more only wait for each other on tensors this small
+    joined = processes.start()
+    yield lambda *line: run.train(run.arguments([str(each) for each in line]), joined)
     dist.destroy_process_group()
 
 
@@ -397,7 +399,7 @@ def test_the_log_says_what_was_read(single, build):
 def test_fsdp2_gives_the_same_losses_on_one_and_two_ranks(single, ranks, build, alone, tmp_path):
     out, statuses = ranks
     assert statuses["whole"] == [0, ""]
-    assert alone("--build", build, "--out", tmp_path, *COMMON, "--batch", "2", "--stop-after", 3) == 0
+    assert alone("--build", build, "--out", tmp_path, *COMMON, "--batch", "4", "--stop-after", 3) == 0
     for name in ("loss", "grad_norm"):
         assert losses(out / "whole", name) == pytest.approx(losses(single, name), rel=2e-5)
         assert losses(tmp_path, name) == pytest.approx(losses(single, name)[:3], rel=2e-5)
@@ -436,7 +438,8 @@ def test_a_training_on_two_ranks_continues_on_one(ranks, build, alone):
 def test_after_kill_9_the_same_command_goes_on_bit_for_bit(build, alone, tmp_path):
     """Killed as a process, and once more in the middle of writing a checkpoint."""
     line = ["--build", str(build), "--out", str(tmp_path / "killed"), *COMMON]
-    process = subprocess.Popen([sys.executable, str(ROOT / "trainer/run.py"), *line], stdout=subprocess.PIPE, text=True)
+    command, one_thread = [sys.executable, str(ROOT / "trainer/run.py"), *line], {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=one_thread)
     for said in process.stdout:
         if said.startswith("step 4/"):
             process.send_signal(signal.SIGKILL)
@@ -478,15 +481,25 @@ def test_a_broken_loss_stops_and_names_windows_and_documents(build, alone, tmp_p
     first, end = last["windows"]
     assert end - first == 8
     assert last["documents"] == sorted({name for k in range(first, end) for name, _, _ in windows.documents_in(k)})
-    assert f"--from-window {end}" in capsys.readouterr().out
+    assert f"--skip {first}:{end}" in capsys.readouterr().out
     assert not checkpoint.whole(tmp_path)
 
 
+def test_skipped_windows_are_left_out_and_nothing_else():
+    used = recipe.Recipe(windows=8, skip="16:24,3:5")
+    assert list(recipe.stretches(used, 0, 35)) == [(0, 3), (5, 13), (13, 16), (24, 32), (32, 35)]
+    assert list(recipe.stretches(used, 20, 24)) == []
+    with pytest.raises(ValueError, match="--skip 5: expected FIRST:END"):
+        recipe.check(recipe.Recipe(skip="5"))
+
+
 def test_a_spike_is_told_from_noise():
-    before = [2.0 + 0.01 * (i % 3) for i in range(run.SPIKE_HISTORY)]
-    assert not run.is_spike(2.03, before, 6.0)
-    assert run.is_spike(2.2, before, 6.0) and not run.is_spike(2.2, before, 0.0)
-    assert not run.is_spike(9.9, before[1:], 6.0)  # too little was seen
+    before = tuple(2.0 + 0.01 * (i % 3) for i in range(run.SPIKE_HISTORY))
+    assert not run.what_is_wrong(2.03, before, 6.0)
+    assert "2.2000 stands over 6.0 deviations" in run.what_is_wrong(2.2, before, 6.0)
+    assert not run.what_is_wrong(2.2, before, 0.0)
+    assert not run.what_is_wrong(9.9, before[1:], 6.0)  # too little was seen
+    assert run.what_is_wrong(math.nan, (), 0.0) == "the loss is nan"
 
 
 def test_the_last_step_reads_what_is_left(build, alone, tmp_path):
@@ -528,7 +541,7 @@ def test_what_is_written_for_transformers_has_the_trained_weights(single, build,
     # and another training begins from there
     begun = tmp_path / "begun"
     line = ["--build", build, "--out", begun, *COMMON, "--model", tmp_path / "hf", "--lr", "1e-5", "--stop-after", 1]
-    assert alone(*line, "--accumulate", 8) == 0
+    assert alone(*line) == 0
     assert losses(begun)[0] < losses(single)[0] - 0.1
 
 
@@ -537,7 +550,7 @@ def test_what_is_written_for_transformers_has_the_trained_weights(single, build,
     [
         (["--packing", "best"], r"--packing best: must be one of best-fit, concat"),
         (["--recipe", "me-llama"], r"--recipe me-llama: unknown; known are tiny, me-llama-13b"),
-        (["--windows", "7", "--batch", "2"], r"reads 7 windows, which 1 ranks of --batch 2 cannot share"),
+        (["--windows", "7"], r"reads 7 windows, which 1 ranks of --batch 2 cannot share"),
         (["--sequence", "128"], r"--sequence 128: this training began with 64"),
         (["--warmup", "5"], r"--warmup 5.0: a share"),
         (["--export-hf", str(ROOT / "trainer")], r"is not empty"),

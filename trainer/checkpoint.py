@@ -7,6 +7,7 @@ the checkpoint before it as the newest.
 
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,10 @@ class State:
     recipe: dict[str, Any]
     seen: dict[str, int]  # tokens read of each group
     losses: tuple[float, ...]  # the newest, against which a spike is told
+
+    @staticmethod
+    def new(fingerprint: str, groups: Iterable[str]) -> "State":
+        return State(0, 0, fingerprint, 0, {}, dict.fromkeys(groups, 0), ())
 
 
 def folder(out: Path, step: int) -> Path:

@@ -1,6 +1,7 @@
 """A checkpoint as transformers loads it: config, safetensors, and the tokenizer that the build was counted with."""
 
 import shutil
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from trainer.recipe import Recipe
 
 def export(
     folder: Path, target: Path, recipe: Recipe, config: PreTrainedConfig, content: Mapping[str, Any], build: Path
-) -> torch.dtype:
-    """Writes the weights of the checkpoint `folder` to `target`; returns their type.
+) -> str:
+    """Writes the weights of the checkpoint `folder` to `target`; returns what to say of them.
 
     Weights trained in bf16 are written as bf16. One process does this on the CPU and needs memory
     for one copy of the model in that type (DeepSpeed's own reader: in fp32).
@@ -30,7 +31,9 @@ def export(
     model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     if (folder / ".metadata").exists():
         weights = model.state_dict()
-        dcp.load({"model": weights}, checkpoint_id=folder, no_dist=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "torch.distributed is disabled")  # one process reads all, as wanted
+            dcp.load({"model": weights}, checkpoint_id=folder, no_dist=True)
     else:
         from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoint
 
@@ -39,7 +42,10 @@ def export(
     model.config.use_cache = True  # training says no, generation wants it
     model.save_pretrained(target)
     _tokenizer(target, content["tokenizer"], build / content["tokenizer"]["file"])
-    return dtype
+    said = f"{folder} -> {target} ({dtype}); AutoModelForCausalLM.from_pretrained({str(target)!r})"
+    if content.get("restricted"):
+        said += "\nThe build holds credentialed or private text: its terms hold for these weights too."
+    return said
 
 
 # Runs of spaces, lines, tabs, bytes outside the vocabulary, numbers: where conversions of tokenizers differ.

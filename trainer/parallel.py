@@ -40,6 +40,7 @@ from trainer.model import (
     safetensors_of,
     whole_model,
 )
+from trainer.ranks import Ranks
 from trainer.recipe import Recipe
 
 ANEW = "go on with that strategy, or write its weights with --export-hf DIR and begin anew with --model DIR"
@@ -70,11 +71,14 @@ def obey(optimizer: torch.optim.Optimizer, recipe: Recipe) -> None:
 class Torch:
     """FSDP2 over all ranks, or (strategy single) the plain model in one process."""
 
-    def __init__(self, recipe: Recipe, config: PreTrainedConfig, device: torch.device, bf16: bool) -> None:
-        self.recipe, self.device, self.world = recipe, device, dist.get_world_size()
+    def __init__(self, recipe: Recipe, config: PreTrainedConfig, ranks: Ranks) -> None:
+        self.recipe, self.ranks, device = recipe, ranks, ranks.device
+        bf16 = recipe.dtype == "bf16"
         if recipe.strategy == "single":
-            if self.world > 1:
-                raise ValueError(f"--strategy single is for one process, here are {self.world}: use fsdp2 or deepspeed")
+            if self.ranks.world > 1:
+                raise ValueError(
+                    f"--strategy single is for one process, here are {self.ranks.world}: use fsdp2 or deepspeed"
+                )
             self.model = whole_model(recipe, config).to(device)
             prepare(self.model, recipe)
         else:
@@ -91,13 +95,13 @@ class Torch:
     def _sharded(self, config: PreTrainedConfig, bf16: bool) -> PreTrainedModel:
         model = empty_model(self.recipe, config)
         prepare(model, self.recipe)
-        mesh = init_device_mesh(self.device.type, (self.world,))
+        mesh = init_device_mesh(self.ranks.device.type, (self.ranks.world,))
         policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
         more = {"mp_policy": policy} if bf16 else {}
         for layer in layers(model):
             fully_shard(layer, mesh=mesh, **more)
         fully_shard(model, mesh=mesh, **more)
-        model.to_empty(device=self.device)
+        model.to_empty(device=self.ranks.device)
         restore_buffers(model)
         weights = get_model_state_dict(model)
         folder = safetensors_of(self.recipe, weights) if has_weights(self.recipe) else None
@@ -111,7 +115,7 @@ class Torch:
         return model
 
     def backward(self, loss: torch.Tensor) -> None:
-        (loss * self.world).backward()  # FSDP2 averages over ranks; the sum is wanted
+        (loss * self.ranks.readers).backward()  # FSDP2 averages over readers; the sum is wanted
 
     def step(self, lr: float) -> float:
         largest = self.recipe.clip or float("inf")
@@ -157,18 +161,19 @@ class Torch:
 class DeepSpeed:
     """ZeRO-2 (optimiser and gradients split) or ZeRO-3 (weights too), with torch's own AdamW."""
 
-    def __init__(self, recipe: Recipe, config: PreTrainedConfig, device: torch.device, bf16: bool) -> None:
+    def __init__(self, recipe: Recipe, config: PreTrainedConfig, ranks: Ranks) -> None:
         try:
             import deepspeed
         except ImportError:
             raise ValueError("--strategy deepspeed needs DeepSpeed: pip install -e '.[deepspeed]'") from None
+        device, bf16 = ranks.device, recipe.dtype == "bf16"
         if device.type == "cpu":
             # Its collectives through shared memory are compiled for minutes at first use; gloo does as well.
             import deepspeed.ops
 
             deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         warnings.filterwarnings("ignore", "`torch.distributed.*is deprecated", FutureWarning)  # of DeepSpeed's calls
-        self.recipe, self.world, self.autocast = recipe, dist.get_world_size(), contextlib.nullcontext()
+        self.recipe, self.ranks, self.autocast = recipe, ranks, contextlib.nullcontext()
         self.settings = deepspeed_settings(recipe, bf16)
         os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed reads it even in a single process
         deepspeed.init_distributed(dist_backend="nccl" if device.type == "cuda" else "gloo", verbose=False)
@@ -201,7 +206,7 @@ class DeepSpeed:
     def backward(self, loss: torch.Tensor) -> None:
         if self._owing:  # DeepSpeed counts passes by calls of step
             self.model.step()
-        self.model.backward(loss * self.world, scale_wrt_gas=False)
+        self.model.backward(loss * self.ranks.world, scale_wrt_gas=False)
         self._owing = True
 
     def step(self, lr: float) -> float:
@@ -230,9 +235,10 @@ class DeepSpeed:
         there = folder.with_name(f"{folder.name}-universal")
         if universal and not there.is_dir():
             raise ValueError(f"{there} does not exist; leave load_universal out, or go on with --deepspeed-config ''")
-        if before.world != self.world and not universal:
+        if before.world != self.ranks.world and not universal:
             raise ValueError(
-                f"{folder} was written by {before.world} ranks, and DeepSpeed cannot read it with {self.world}. Start "
+                f"{folder} was written by {before.world} ranks, and DeepSpeed cannot read it with "
+                f"{self.ranks.world}. Start "
                 f"{before.world} ranks, or convert it: python -m deepspeed.checkpoint.ds_to_universal --input_folder "
                 f"{folder} --output_folder {there} (ZeRO-2 wants --inject_missing_state too), and continue with a "
                 '--deepspeed-config that says {"checkpoint": {"load_universal": true}}'
@@ -267,7 +273,15 @@ def deepspeed_settings(recipe: Recipe, bf16: bool) -> dict[str, Any]:
     return settings
 
 
-def make(recipe: Recipe, config: PreTrainedConfig, device: torch.device, bf16: bool) -> Torch | DeepSpeed:
+Engine = Torch | DeepSpeed
+
+
+def make(recipe: Recipe, config: PreTrainedConfig, ranks: Ranks) -> Engine:
     """The model on the ranks, as the recipe's strategy says."""
     kind = DeepSpeed if recipe.strategy == "deepspeed" else Torch
-    return kind(recipe, config, device, bf16)
+    return kind(recipe, config, ranks)
+
+
+def sharing(recipe: Recipe, world: int) -> int:
+    """How many ranks share the tensors of one copy of the model."""
+    return 1

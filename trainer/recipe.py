@@ -11,6 +11,7 @@ import dataclasses
 import json
 import math
 import runpy
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class Recipe:
     batch: int = _is(1, "windows per rank and forward pass")
     accumulate: int = _is(16, "forward passes per optimiser step")
     windows: int = _is(0, "windows per optimiser step on all ranks; 0: batch x accumulate x ranks at the first start")
+    skip: str = _is("", "windows to leave out, as FIRST:END,FIRST:END (END is read): past bad documents")
     epochs: int = _is(1, "passes over the build")
     steps: int = _is(0, "optimiser steps that the schedule spans; 0: all windows of all epochs")
 
@@ -106,6 +108,10 @@ def check(recipe: Recipe) -> Recipe:
             raise ValueError(f"--{name} {getattr(recipe, name)}: must be at least 1")
     if recipe.zero not in (0, 1, 2, 3):
         raise ValueError(f"--zero {recipe.zero}: must be 0, 1, 2 or 3")
+    for part in recipe.skip.split(",") if recipe.skip else ():
+        first, _, end = part.partition(":")
+        if not (first.isdecimal() and end.isdecimal() and int(first) < int(end)):
+            raise ValueError(f"--skip {recipe.skip}: expected FIRST:END with whole numbers, several with commas")
     if not 0 <= recipe.warmup < 1:
         raise ValueError(f"--warmup {recipe.warmup}: a share of the steps, from 0 to below 1")
     return recipe
@@ -119,6 +125,19 @@ def differences(old: Recipe, new: Recipe) -> dict[str, tuple[Any, Any]]:
     """Field -> (old, new) where two recipes differ."""
     pairs = {each.name: (getattr(old, each.name), getattr(new, each.name)) for each in dataclasses.fields(Recipe)}
     return {name: (before, after) for name, (before, after) in pairs.items() if before != after}
+
+
+def stretches(recipe: Recipe, cursor: int, end: int) -> Iterator[tuple[int, int]]:
+    """The windows [first, end) of every step from a cursor on; a step ends where `skip` or the data does."""
+    skip = sorted(tuple(map(int, part.split(":"))) for part in recipe.skip.split(",")) if recipe.skip else []
+    while cursor < end:
+        inside = [last for first, last in skip if first <= cursor < last]
+        if inside:
+            cursor = max(inside)
+            continue
+        last = min([cursor + recipe.windows, end, *(first for first, _ in skip if first > cursor)])
+        yield cursor, last
+        cursor = last
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:

@@ -25,12 +25,11 @@ and the run goes on from the last checkpoint; Slurm's warning before the time is
 import argparse
 import dataclasses
 import math
-import os
-import signal
 import sys
 import time
-from datetime import timedelta
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 if not __package__:  # run as a script: the packages lie beside this file's folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -38,8 +37,8 @@ if not __package__:  # run as a script: the packages lie beside this file's fold
 import torch
 import torch.distributed as dist
 
-from corpus.files import BadInput
 from trainer import checkpoint, parallel
+from trainer.checkpoint import State
 from trainer.data import Windows, open_manifest, refuse_changed
 from trainer.export import export
 from trainer.log import Log
@@ -51,7 +50,8 @@ from trainer.model import (
     size_and_flops,
     summed_loss,
 )
-from trainer.recipe import RECIPES, TINY, Recipe, check, differences, learning_rate, named, to_json
+from trainer.ranks import Leave, Ranks, start
+from trainer.recipe import RECIPES, TINY, Recipe, check, differences, learning_rate, named, stretches, to_json
 
 SPIKE_HISTORY = 128  # losses against which a spike is told, as OLMo-core's skip-step optimiser does
 FIXED = ("model", "random", "sequence", "packing", "shuffle", "seed")  # what a resumed run cannot change
@@ -63,7 +63,6 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="checkpoints and logs (default: runs/BUILD-MODEL)")
     parser.add_argument("--recipe", help=f"{', '.join(RECIPES)}, or a Python file that sets RECIPE")
     parser.add_argument("--stop-after", type=int, default=0, help="leave after this many steps; the schedule stays")
-    parser.add_argument("--from-window", type=int, help="go on from the checkpoint, but at this window (past bad ones)")
     parser.add_argument("--export-hf", type=Path, help="write the newest checkpoint for transformers, and leave")
     parser.add_argument("--wandb", metavar="PROJECT", help="log to Weights & Biases")
     for field in dataclasses.fields(Recipe):
@@ -75,309 +74,252 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def choose_recipe(args: argparse.Namespace, before: checkpoint.State | None) -> Recipe:
+def choose_recipe(args: argparse.Namespace, before: State | None, ranks: Ranks) -> Recipe:
     """The flags, laid over the recipe asked for, or the checkpoint's, or the one that the model suggests."""
     given = {f.name: getattr(args, f.name) for f in dataclasses.fields(Recipe) if getattr(args, f.name) is not None}
     old = Recipe(**before.recipe) if before else None
-    if args.recipe:
-        base = named(args.recipe)
-    elif old:
-        base = old
-    else:
-        base = TINY if given.get("model", "tiny") == "tiny" else Recipe()
+    rehearsal = given.get("model", "tiny") == "tiny"
+    base = named(args.recipe) if args.recipe else old or (TINY if rehearsal else Recipe())
     recipe = check(dataclasses.replace(base, **given))
     if old and (changed := [name for name in differences(old, recipe) if name in FIXED]):
         raise ValueError(
             f"--{changed[0]} {getattr(recipe, changed[0])}: this training began with {getattr(old, changed[0])}; "
             "leave the flag away to continue, or begin anew with another --out"
         )
+    if recipe.dtype == "auto":
+        recipe = dataclasses.replace(recipe, dtype="bf16" if ranks.device.type == "cuda" else "fp32")
     return recipe
 
 
-def split(recipe: Recipe, before: checkpoint.State | None, world: int) -> Recipe:
+def split(recipe: Recipe, before: State | None, readers: int) -> Recipe:
     """The recipe with the windows of a step settled: kept over restarts, whatever the number of ranks."""
-    windows = recipe.windows or (before.recipe["windows"] if before else recipe.batch * recipe.accumulate * world)
-    accumulate, over = divmod(windows, recipe.batch * world)
+    kept = before.recipe["windows"] if before else recipe.batch * recipe.accumulate * readers
+    windows = recipe.windows or kept
+    accumulate, over = divmod(windows, recipe.batch * readers)
     if over or not accumulate:
         raise ValueError(
-            f"a step reads {windows} windows, which {world} ranks of --batch {recipe.batch} cannot share evenly: "
-            f"choose a --batch so that {world} x batch divides {windows}, or other --windows"
+            f"a step reads {windows} windows, which {readers} ranks of --batch {recipe.batch} cannot share evenly: "
+            f"choose a --batch so that {readers} x batch divides {windows}, or other --windows"
         )
     return dataclasses.replace(recipe, windows=windows, accumulate=accumulate)
 
 
-def start_ranks() -> torch.device:
-    """Joins torchrun's processes, or makes a group of one; returns this rank's device."""
-    cuda = torch.cuda.is_available()
-    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
-    if cuda:
-        torch.cuda.set_device(device)
-    backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
-    if "RANK" in os.environ:
-        dist.init_process_group(backend, timeout=timedelta(minutes=30))
-    else:
-        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
-    return device
+def open_windows(
+    build: Path, groups: list[str], recipe: Recipe, ranks: Ranks, cache: Path
+) -> tuple[Windows, dict[str, Windows]]:
+    """The build's windows, and the held-out windows of each group."""
+
+    def windows(part: str | None) -> Windows:
+        shuffle = 0 if part else recipe.shuffle
+        return Windows(
+            build, recipe.sequence, recipe.packing, shuffle=shuffle, seed=recipe.seed, part=part, cache=cache
+        )
+
+    if ranks.local == 0:  # one rank a machine makes the indices, the others map them
+        for part in (None, *groups):
+            windows(part)
+    dist.barrier()
+    return windows(None), {group: windows(group) for group in groups}
 
 
-def summed(values: list[float], device: torch.device) -> list[float]:
-    """Each value, summed over the ranks, in fp64."""
-    held = torch.tensor(values, dtype=torch.float64, device=device)
-    dist.all_reduce(held)
-    return held.tolist()
+def my_windows(recipe: Recipe, first: int, end: int, ranks: Ranks) -> list[list[int]]:
+    """This rank's windows of the step that reads [first, end): a list per forward pass; -1 stands for none."""
+    size = recipe.batch
+    passes = [first + (turn * ranks.readers + ranks.reader) * size for turn in range(recipe.accumulate)]
+    return [[k if k < end else -1 for k in range(at, at + size)] for at in passes]
 
 
-def memory(device: torch.device) -> float:
-    """GB held: the peak of the GPU's allocator, or this process's memory without the mapped shards."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e9
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return next((int(line.split()[1]) / 1e6 for line in lines if line.startswith("RssAnon")), 0.0)
-
-
-class Leave:
-    """Set by SIGTERM (preemption), SIGUSR1 or Ctrl-C: the step is finished, a checkpoint written."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
-            signal.signal(number, self._ask)
-
-    def _ask(self, number: int, frame: object) -> None:
-        self.asked = number
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C leaves at once
-
-
-def my_windows(recipe: Recipe, cursor: int, end: int, rank: int, world: int) -> list[list[int]]:
-    """This rank's windows of one step, one list per forward pass; -1 where the data has ended."""
-    passes = []
-    for turn in range(recipe.accumulate):
-        first = cursor + (turn * world + rank) * recipe.batch
-        passes.append([k if k < end else -1 for k in range(first, first + recipe.batch)])
-    return passes
+def forward(engine: parallel.Engine, batch: Mapping[str, torch.Tensor], ranks: Ranks) -> torch.Tensor:
+    """The loss of a batch, summed over its tokens."""
+    with engine.autocast:
+        return summed_loss(engine.model, {name: held.to(ranks.device) for name, held in batch.items()})
 
 
 @torch.no_grad()
-def validate(engine, held_out: dict[str, Windows], recipe: Recipe, device: torch.device) -> dict[str, float]:
+def validate(engine: parallel.Engine, held_out: dict[str, Windows], recipe: Recipe, ranks: Ranks) -> dict[str, float]:
     """Mean loss per token on the first held-out windows of each group."""
-    world, rank, losses = dist.get_world_size(), dist.get_rank(), {}
+    losses = {}
     engine.model.eval()
     for group, windows in held_out.items():
         end = min(len(windows), recipe.validate_windows)
         total = [0.0, 0.0]
-        for first in range(0, end, recipe.batch * world):
-            mine = [first + rank * recipe.batch + i for i in range(recipe.batch)]
-            batch = windows.batch([k if k < end else -1 for k in mine])
-            with engine.autocast:
-                loss = summed_loss(engine.model, {name: held.to(device) for name, held in batch.items()})
-            total = [total[0] + loss.item(), total[1] + loss_tokens(batch)]
-        loss, tokens = summed(total, device)
+        for first in range(0, end, recipe.batch * ranks.readers):
+            batch = windows.batch(my_windows(recipe, first, end, ranks)[0])
+            total = [total[0] + forward(engine, batch, ranks).item(), total[1] + loss_tokens(batch)]
+        loss, tokens = ranks.summed(total)
         losses[group] = loss / max(1.0, tokens)
     engine.model.train()
     return losses
 
 
-def is_spike(loss: float, before: list[float], deviations: float) -> bool:
-    if not deviations or len(before) < SPIKE_HISTORY:
-        return False
-    mean = sum(before) / len(before)
-    spread = math.sqrt(sum((x - mean) ** 2 for x in before) / len(before))
-    return loss > mean + deviations * spread
+def what_is_wrong(loss: float, before: tuple[float, ...], deviations: float) -> str:
+    """Why a loss should stop the training; empty when it should not."""
+    if not math.isfinite(loss):
+        return f"the loss is {loss}"
+    if deviations and len(before) == SPIKE_HISTORY:
+        mean = sum(before) / len(before)
+        spread = math.sqrt(sum((x - mean) ** 2 for x in before) / len(before))
+        if loss > mean + deviations * spread:
+            return f"the loss {loss:.4f} stands over {deviations} deviations above the mean {mean:.4f} of the last"
+    return ""
 
 
-def write_out(args: argparse.Namespace, found: list[Path], recipe: Recipe, config, manifest) -> int:
-    """--export-hf: the newest checkpoint as a folder that transformers loads."""
-    if not found:
-        raise ValueError("--export-hf: there is no finished checkpoint in --out; train first")
-    if dist.get_rank() == 0:
-        dtype = export(found[-1], args.export_hf, recipe, config, manifest, args.build)
-        print(
-            f"{found[-1]} -> {args.export_hf} ({dtype}); AutoModelForCausalLM.from_pretrained({str(args.export_hf)!r})"
-        )
-        if manifest.get("restricted"):
-            print("The build holds credentialed or private text: its terms hold for these weights too.")
-    return 0
-
-
-def train(args: argparse.Namespace, device: torch.device) -> int:
-    rank, world = dist.get_rank(), dist.get_world_size()
-    manifest = open_manifest(args.build)
+def train(args: argparse.Namespace, ranks: Ranks) -> int:
+    content = open_manifest(args.build)
     name = Path(args.model or (named(args.recipe).model if args.recipe else "tiny")).name
     out = args.out or Path("runs") / f"{args.build.resolve().name}-{name}"
     found = checkpoint.whole(out)
     before = checkpoint.read(found[-1]) if found else None
-    recipe = choose_recipe(args, before)
-    if recipe.dtype == "auto":
-        recipe = dataclasses.replace(recipe, dtype="bf16" if device.type == "cuda" else "fp32")
-    config = load_config(recipe, manifest["tokenizer"])
+    recipe = choose_recipe(args, before, ranks)
+    config = load_config(recipe, content["tokenizer"])
     if args.export_hf:
-        return write_out(args, found, recipe, config, manifest)
-    recipe = split(recipe, before, world)
-    bf16 = recipe.dtype == "bf16"
+        if not found:
+            raise ValueError(f"--export-hf: {out} holds no finished checkpoint; train first")
+        if ranks.rank == 0:
+            print(export(found[-1], args.export_hf, recipe, config, content, args.build))
+        return 0
 
-    def windows_of(part: str | None) -> Windows:
-        shuffle = 0 if part else recipe.shuffle
-        packed = (args.build, recipe.sequence, recipe.packing)
-        return Windows(*packed, shuffle=shuffle, seed=recipe.seed, part=part, cache=out / "index")
-
-    groups = [each["group"] for each in manifest.get("heldout", []) if each["tokens"] and recipe.validate_every]
-    if int(os.environ.get("LOCAL_RANK", 0)) == 0:  # one rank a machine makes the indices, the others map them
-        for part in (None, *groups):
-            windows_of(part)
-    dist.barrier()
-    windows, held_out = windows_of(None), {group: windows_of(group) for group in groups}
+    ranks = dataclasses.replace(ranks, tensor=parallel.sharing(recipe, ranks.world))
+    recipe = split(recipe, before, ranks.readers)
+    groups = [each["group"] for each in content.get("heldout", []) if each["tokens"] and recipe.validate_every]
+    windows, held_out = open_windows(args.build, groups, recipe, ranks, out / "index")
+    engine = parallel.make(recipe, config, ranks)
+    now = State.new(windows.fingerprint, windows.groups)
     if before:
         refuse_changed(before.fingerprint, windows)
-
-    engine = parallel.make(recipe, config, device, bf16)
-    step, cursor, seen, losses = 0, 0, dict.fromkeys(windows.groups, 0), []
-    if before:
         engine.load(found[-1], before)
-        step, cursor, seen, losses = before.step, before.windows, dict(before.seen), list(before.losses)
-    if args.from_window is not None:
-        cursor = args.from_window
+        now = before
     if recipe.packing == "best-fit":
-        assert_documents_apart(engine.model, config.vocab_size, device, 1e-1 if bf16 else 1e-3)
+        # bf16 keeps 8 bits: two equal sums in another order differ by some 1 % of the largest logit.
+        assert_documents_apart(engine.model, config.vocab_size, ranks.device, 0.05 if recipe.dtype == "bf16" else 1e-3)
 
-    end = len(windows) * recipe.epochs
-    possible = step + math.ceil((end - cursor) / recipe.windows)
-    steps = min(recipe.steps or possible, possible)
-    (parameters, flops), peak = size_and_flops(recipe, config), peak_flops(device)
-    log = Log(out, rank == 0, step, args.wandb, dataclasses.asdict(recipe))
+    ahead = list(stretches(recipe, now.windows, len(windows) * recipe.epochs))
+    steps = min(recipe.steps or 1 << 62, now.step + len(ahead))
+    until = min(steps, now.step + args.stop_after) if args.stop_after else steps
+    (parameters, flops), peak = size_and_flops(recipe, config), peak_flops(ranks.device)
+    log = Log(out, ranks.rank == 0, now.step, args.wandb, dataclasses.asdict(recipe))
     log.say(
-        f"{recipe.model}: {parameters / 1e6:,.1f} M parameters, {recipe.strategy} on {world} x {device.type}, "
-        f"{'bf16' if bf16 else 'fp32'}\n"
+        f"{recipe.model}: {parameters / 1e6:,.1f} M parameters, {recipe.strategy} on {ranks.world} x "
+        f"{ranks.device.type}, {recipe.dtype}\n"
         f"{args.build}: {windows.tokens:,} tokens in {len(windows):,} windows of {recipe.sequence} "
         f"({windows.tokens / len(windows) / recipe.sequence:.2%} full, {recipe.packing})\n"
-        f"{'continues at' if before else 'begins at'} step {step} of {steps}, window {cursor:,}; "
+        f"{'continues at' if before else 'begins at'} step {now.step} of {steps}, window {now.windows:,}; "
         f"a step reads {recipe.windows} windows ({recipe.windows * recipe.sequence:,} tokens) "
-        f"in {recipe.accumulate} x {world} x {recipe.batch}"
+        f"in {recipe.accumulate} x {ranks.readers} x {recipe.batch}"
     )
-    if before:
-        for key, (old, new) in differences(Recipe(**before.recipe), recipe).items():
-            log.say(f"changed since the checkpoint: {key} {old} -> {new}")
-    if rank == 0:
+    for key, (old, new) in differences(Recipe(**before.recipe), recipe).items() if before else ():
+        log.say(f"changed since the checkpoint: {key} {old} -> {new}")
+    if ranks.rank == 0:
         (out / "recipe.json").write_text(to_json(recipe))
 
     def save(wait: bool) -> None:
         engine.wait()
-        dist.barrier()
-        path = checkpoint.folder(out, step)
-        if rank == 0:
+        if ranks.rank == 0:
             checkpoint.prune(out, recipe.keep)
-            state = (step, cursor, windows.fingerprint, world, dataclasses.asdict(recipe), seen, tuple(losses))
-            checkpoint.begin(path, checkpoint.State(*state))
+            state = dataclasses.replace(now, world=ranks.world, recipe=dataclasses.asdict(recipe))
+            checkpoint.begin(checkpoint.folder(out, now.step), state)
         dist.barrier()
-        engine.save(path, wait)
+        engine.save(checkpoint.folder(out, now.step), wait)
 
-    leave, saved, first_step, began = Leave(), step, step, time.monotonic()
-    last_step = min(steps, step + args.stop_after) if args.stop_after else steps
-    first_loss = loss = float("nan")
-    why = ""
-    while step < last_step:
+    leave, began, losses, why = Leave(), time.monotonic(), [], ""
+    saved = now.step
+    for start_at, end in ahead[: until - now.step]:
         started = time.monotonic()
-        passes = my_windows(recipe, cursor, end, rank, world)
+        passes = my_windows(recipe, start_at, end, ranks)
         batches = [windows.batch(each) for each in passes]
         mine = windows.group_tokens([k for each in passes for k in each if k >= 0])
-        tokens, asked, *read = summed([sum(map(loss_tokens, batches)), leave.asked, *mine.tolist()], device)
+        tokens, leaving, *read = ranks.summed([sum(map(loss_tokens, batches)), leave.asked, *mine.tolist()])
 
-        torch.manual_seed(hash((recipe.seed, step, rank)))  # dropout is a function of these, so nothing is to be kept
-        mine_loss = torch.zeros((), device=device)
+        # Dropout is a function of seed, step and rank, so that no generator's state has to be kept.
+        torch.manual_seed(hash((recipe.seed, now.step, ranks.reader)))
+        total = 0.0
         for batch in batches:
-            with engine.autocast:
-                loss_sum = summed_loss(engine.model, {name: held.to(device) for name, held in batch.items()})
-            engine.backward(loss_sum / max(1.0, tokens))
-            mine_loss += loss_sum.detach()
-        loss = summed([mine_loss.item()], device)[0] / max(1.0, tokens)
-        last = min(cursor + recipe.windows, end)
-        if not math.isfinite(loss):
-            why = f"the loss is {loss}"
-        elif is_spike(loss, losses, recipe.spike):
-            why = f"the loss {loss:.4f} stands over {recipe.spike} deviations above its last {SPIKE_HISTORY}"
-        else:
-            lr = learning_rate(recipe, step, steps)
+            loss = forward(engine, batch, ranks)
+            engine.backward(loss / max(1.0, tokens))
+            total += loss.detach()
+        loss = ranks.summed([float(total)])[0] / max(1.0, tokens)
+        lr, norm = learning_rate(recipe, now.step, steps), math.nan
+        why = what_is_wrong(loss, now.losses, recipe.spike)
+        if not why:
             norm = engine.step(lr)
-            if not math.isfinite(norm):
-                why = f"the norm of the gradient is {norm}"
+            why = "" if math.isfinite(norm) else f"the norm of the gradient is {norm}"
         if why:
-            ids = sorted({id for k in range(cursor, last) for id, _, _ in windows.documents_in(k)})
-            log.write(step + 1, event="stopped", why=why, windows=[cursor, last], documents=ids)
+            ids = sorted({id for k in range(start_at, end) for id, _, _ in windows.documents_in(k)})
+            log.write(now.step + 1, event="stopped", why=why, windows=[start_at, end], documents=ids)
             log.say(
-                f"step {step + 1}: {why}. The step was not taken. It read the windows {cursor} to {last - 1} with "
-                f"{len(ids)} documents ({', '.join(ids[:8])}{', …' if len(ids) > 8 else ''}; all in {out}/log.jsonl). "
-                f"See one with: python -m pipelines.why ID {args.build}. "
-                f"To go on past them: the same command with --from-window {last}"
+                f"step {now.step + 1}: {why}. No checkpoint holds this step. It read the windows {start_at} to "
+                f"{end - 1} with {len(ids)} documents ({', '.join(ids[:8])}{', …' if len(ids) > 8 else ''}; all in "
+                f"{out}/log.jsonl). See one with: python -m pipelines.why ID {args.build}\n"
+                f"to go on without them: the same command with --skip {recipe.skip}{',' * bool(recipe.skip)}"
+                f"{start_at}:{end}; to take them as they are: --spike 0"
             )
             break
 
-        step, cursor = step + 1, last
-        losses = [*losses, loss][-SPIKE_HISTORY:]
-        seen = {group: seen[group] + int(n) for group, n in zip(windows.groups, read, strict=True)}
+        seen = {group: now.seen[group] + int(n) for group, n in zip(windows.groups, read, strict=True)}
+        kept = (*now.losses, loss)[-SPIKE_HISTORY:]
+        now = dataclasses.replace(now, step=now.step + 1, windows=end, seen=seen, losses=kept)
+        losses.append(loss)
         seconds = time.monotonic() - started
-        rate = sum(read) / seconds
         ratio = {group: round(100 * n / max(1, sum(seen.values())), 3) for group, n in seen.items()}
-        values = {
+        values: dict[str, Any] = {
             "loss": loss,
             "lr": lr,
             "grad_norm": norm,
             "loss_tokens": int(tokens),
-            "windows": cursor,
+            "windows": end,
             "seconds": round(seconds, 4),
-            "tokens_per_second": round(rate, 1),
-            "memory_gb": round(memory(device), 3),
+            "tokens_per_second": round(sum(read) / seconds, 1),
+            "memory_gb": round(ranks.memory(), 3),
             "ratio": ratio,
         }
         if peak:
-            values["mfu"] = round(rate * flops / (peak * world), 4)
-        first_loss = loss if step == first_step + 1 else first_loss
-        log.write(step, **values)
+            values["mfu"] = round(sum(read) / seconds * flops / (peak * ranks.world), 4)
+        log.write(now.step, **values)
         log.say(
-            f"step {step}/{steps}  loss {loss:.4f}  lr {lr:.2e}  grad {norm:.3f}  "
-            f"{rate:,.0f} tok/s  {memory(device):.2f} GB  "
+            f"step {now.step}/{steps}  loss {loss:.4f}  lr {lr:.2e}  grad {norm:.3f}  "
+            f"{sum(read) / seconds:,.0f} tok/s  {ranks.memory():.2f} GB  "
             + " ".join(f"{group} {share:.1f}%" for group, share in ratio.items())
         )
-        if held_out and (step % recipe.validate_every == 0 or step == steps):
-            scores = validate(engine, held_out, recipe, device)
-            log.write(step, validation=scores)
+        if held_out and (now.step % recipe.validate_every == 0 or now.step == steps):
+            scores = validate(engine, held_out, recipe, ranks)
+            log.write(now.step, validation=scores)
             log.say("  held out: " + "  ".join(f"{group} {score:.4f}" for group, score in scores.items()))
-        if asked:
+        if leaving:
             break
-        if recipe.save_every and step % recipe.save_every == 0 and step < last_step:
+        if recipe.save_every and now.step % recipe.save_every == 0 and now.step < until:
             save(wait=False)
-            saved = step
-    if saved < step and not why:
+            saved = now.step
+
+    if saved < now.step and not why:
         save(wait=True)
     engine.wait()
     dist.barrier()
-    if rank == 0:
+    if ranks.rank == 0:
         checkpoint.prune(out, recipe.keep)
-    again = f"python trainer/run.py --build {args.build} --out {out}"
-    if why:
-        log.close()
-        return 3
-    newest = checkpoint.whole(out)[-1:] if rank == 0 else []
-    log.say(
-        f"{'done' if step == steps else 'left'} at step {step} of {steps} after {time.monotonic() - began:.0f} s; "
-        + (f"loss {first_loss:.4f} -> {loss:.4f}; " if step > first_step else "nothing was left to do; ")
-        + f"checkpoint {newest[0] if newest else 'none'}\n"
-        + (
-            f"to use it: {again} --export-hf {out}/hf\nto train longer: the same command with --steps {2 * steps}"
-            if step == steps
-            else "to go on: the same command again"
+    if not why:
+        again = f"python trainer/run.py --build {args.build} --out {out}"
+        log.say(
+            f"{'done' if now.step == steps else 'left'} at step {now.step} of {steps} after "
+            f"{time.monotonic() - began:.0f} s; "
+            + (f"loss {losses[0]:.4f} -> {losses[-1]:.4f}; " if losses else "nothing was left to do; ")
+            + f"checkpoint {checkpoint.folder(out, now.step)}\n"
+            + (
+                f"to use it: {again} --export-hf {out}/hf\nto train longer: the same command with --steps {2 * steps}"
+                if now.step == steps
+                else "to go on: the same command again"
+            )
         )
-    )
     log.close()
-    return 0
+    return 3 if why else 0
 
 
 def main(argv: list[str] | None = None) -> int:
     args = arguments(argv)
-    device = start_ranks()
+    ranks = start()
     try:
-        return train(args, device)
-    except (ValueError, BadInput) as error:
-        if int(os.environ.get("LOCAL_RANK", 0)) == 0:  # once a machine: another may have other files
+        return train(args, ranks)
+    except ValueError as error:
+        if ranks.local == 0:  # once a machine: another may have other files
             print(f"trainer: {error}", file=sys.stderr)
         return 2
     finally:
