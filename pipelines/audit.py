@@ -178,9 +178,11 @@ class Audit:
                 self.seen.append({"missed": kind, "text": copy[max(0, start - 20) : end + 20]})
         for span in after:
             for at in range(span.start, span.end):
+                if not copy[at].isalnum():
+                    continue
                 if gold[at]:
                     self.tally.right[span.kind] += 1
-                elif ours[at] and copy[at].isalnum():
+                elif ours[at]:
                     self.tally.wrong[span.kind] += 1
 
     def _keep(self, text: str, span: Span) -> None:
@@ -359,9 +361,11 @@ def judged(gold: Iterable[Gold], deid: Deid, ignore: frozenset[str] = frozenset(
         tally.chars += sum(not flag for flag in marked)
         for span in spans:
             for at in range(span.start, span.end):
+                if not one.text[at].isalnum():
+                    continue
                 if marked[at] == 1:
                     tally.right[span.kind] += 1
-                elif not marked[at] and one.text[at].isalnum():
+                elif not marked[at]:
                     tally.wrong[span.kind] += 1
                     tally.innocent += 1
     return tally.card()
