@@ -132,7 +132,11 @@ class Deid:
         meta = {name: value for name, value in document.meta.items() if not name.startswith("_")}
         if "patient" in meta:
             patient = meta.pop("patient")
-            if key is not None and patient is not None:
+            if self.policy in ("mimic3", "mimic4"):
+                meta["patient"] = patient  # MIMIC's own number, which says nothing outside of MIMIC
+            elif key is None:
+                meta["patient"] = ""  # somebody's, but nobody may know whose: such notes are never held out
+            elif patient:
                 meta["patient"] = patient if _is_hash(patient) else "p" + keyed(key, "patient", str(patient)).hex()[:16]
         if self.policy == "notes":
             for name, value in meta.items():

@@ -23,6 +23,7 @@ from pipelines.sift import ledger_of, lengths
 NAMES = np.dtype([("entry", "<u4"), ("row", "<u4")])
 INDEX = np.dtype([("row", "<u4"), ("tokens", "<u4"), ("order", "<u8"), ("heldout", "?")])
 PLACES = np.dtype([("entry", "<u4"), ("row", "<u4"), ("shard", "<i4"), ("place", "<i8")])
+_NOBODY = "patient:"  # the family of a note whose patient is not known
 HELDOUT = -1  # in PLACES: kept for validation, in no shard of the stream
 OPEN_FILES = 256  # mapped at once by one task, far below the usual limit of 1024 descriptors
 
@@ -63,7 +64,8 @@ def index(entry: Entry, out: Path, seed: int, heldout: float, mode: int) -> None
     """Writes which rows of a layer file stay, their tokens, their place in the draw: INDEX [kept].
 
     A family (a patient, or else the document) is held out when its own hash says so, so that it
-    is held out whole, in every build with this seed.
+    is held out whole, in every build with this seed. A note of a patient who may not be told apart
+    (an empty `patient`: there was no key to seal it with) is never held out.
     """
     sifted = ledger.read(ledger_of(entry.layer)).column("status").to_numpy()
     verdict = ledger.read(entry.verdict).column("status").to_numpy()
@@ -79,7 +81,7 @@ def index(entry: Entry, out: Path, seed: int, heldout: float, mode: int) -> None
         ids += names
         patients = pc.match_substring(batch.column("meta"), '"patient":').to_numpy(zero_copy_only=False)
         families += [
-            f"{entry.source}:patient:{json.loads(batch.column('meta')[row].as_py())['patient']}" if known else name
+            _patient(batch.column("meta")[row].as_py()) if known else name
             for row, (name, known) in enumerate(zip(names, patients, strict=True))
         ]
     assert len(ids) == len(counts) == int((sifted == "kept").sum()), f"{entry.tokens} is not about {entry.layer}"
@@ -88,8 +90,14 @@ def index(entry: Entry, out: Path, seed: int, heldout: float, mode: int) -> None
     found["tokens"] = counts[stays]
     found["order"] = [_hash(f"{seed} {ids[row]}") for row in stays]
     edge = int(heldout * 2**64)
-    found["heldout"] = [_hash(f"heldout {seed} {families[row]}") < edge for row in stays]
+    found["heldout"] = [
+        families[row] != _NOBODY and _hash(f"heldout {seed} {families[row]}") < edge for row in stays
+    ]
     save(out, found, mode)
+
+
+def _patient(meta: str) -> str:
+    return f"{_NOBODY}{json.loads(meta)['patient']}"
 
 
 def _hash(text: str) -> int:

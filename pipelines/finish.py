@@ -237,9 +237,12 @@ def _tokenizer(order: Order, build: Path) -> dict[str, Any]:
     tokens = order.tokenizer
     loaded = tokens.tokenizer
     path = f"tokenizer/{loaded.file.name}"
-    if not (build / path).exists():
-        with writing(build / path) as partial:
-            shutil.copyfile(loaded.file, partial)
+    beside = ("tokenizer_config.json", "special_tokens_map.json") if loaded.kind == "tokenizers" else ()
+    for file in (loaded.file, *(loaded.file.with_name(name) for name in beside)):
+        copy = build / "tokenizer" / file.name
+        if file.exists() and not copy.exists():
+            with writing(copy) as partial:
+                shutil.copyfile(file, partial)
     return {
         "name": loaded.name,
         "kind": loaded.kind,

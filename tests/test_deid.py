@@ -228,11 +228,13 @@ def test_created_and_patient_are_part_of_the_document(key: str) -> None:
     assert Deid()(out) == out
 
 
-def test_without_a_key_the_patient_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_key_nobody_may_know_whose_note_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MEDICAL_CORPUS_KEY", raising=False)
     monkeypatch.delenv("MEDICAL_CORPUS_KEY_FILE", raising=False)
     out = Deid()(note("ok", patient="77"))
-    assert isinstance(out, Document) and "patient" not in out.meta
+    assert isinstance(out, Document) and out.meta["patient"] == ""
+    assert Deid()(out) == out
+    assert Deid(policy="mimic4")(note("ok", patient="10000032")).meta["patient"] == "10000032"
     with pytest.raises(ValueError, match="needs the site's key"):
         Deid(style="surrogate")
 
