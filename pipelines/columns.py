@@ -4,6 +4,7 @@
 buffers it does not.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -85,6 +86,15 @@ def strings(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 def save(path: Path, values: np.ndarray) -> None:
     with writing(path, 0o600) as partial, open(partial, "wb") as file:
         np.save(file, values, allow_pickle=False)
+
+
+@contextlib.contextmanager
+def building(path: Path, kind: type, count: int) -> Iterator[np.ndarray]:
+    """A mapped array of zeros to fill, saved as `path` when the block ends; memory need not hold it."""
+    with writing(path, 0o600) as partial:
+        values = np.lib.format.open_memmap(partial, "w+", np.dtype(kind), (count,))
+        yield values
+        values.flush()
 
 
 def in_range(values: np.ndarray, low: int, high: int) -> np.ndarray:

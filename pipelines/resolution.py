@@ -12,7 +12,7 @@ import pyarrow as pa
 from corpus import shards
 from corpus.files import BadInput, writing
 from pipelines import certificate, clusters, identity, minhash, neighbours, verdicts
-from pipelines.columns import batches, mapped, save
+from pipelines.columns import batches, building, mapped, save
 from pipelines.dedup import SHORT, Duplicates, Part, Run, Summary
 from pipelines.neighbours import Place
 
@@ -47,7 +47,7 @@ class Resolution:
         plays, order = self.in_play()
         copies = self.copies(plays, order)
         pairs = self.candidates(copies, plays, order)
-        decided, verified = self.settle(copies, pairs, grouped, order)
+        decided, verified = self.settle(copies, pairs, grouped)
         real = decided[decided["text"] < self.texts]
         self.guard(real)
         return {
@@ -107,29 +107,30 @@ class Resolution:
         return found[plays], names[plays]
 
     def in_play(self) -> tuple[Path, Path]:
-        """Writes which texts are in play (uint8) and their order without ids (uint64)."""
+        """Writes which texts are in play (uint8) and their order without ids (uint64), with room for planted ones."""
         out_of_play = np.load(self.work / "out.npy", mmap_mode="r")
-        plays, order = np.zeros(self.texts, np.uint8), np.zeros(self.texts, np.uint64)
-        for place in self.places:
-            text = place.text
-            counted = np.zeros(place.texts, np.uint64)
-            for first, (words,) in batches(place.signature, ("words",)):
-                counted[first : first + len(words)] = words
-            for first, (flags, kind, created) in batches(place.facts, ("flags", "kind", "created")):
-                kept = np.flatnonzero(flags & identity.KEPT)
-                there = slice(text, text + len(kept))
-                words = counted[text - place.text : text - place.text + len(kept)]
-                order[there] = (
-                    (kind[kept].astype(np.uint64) << np.uint64(56))
-                    | ((np.uint64(0xFFFFFF) - created[kept]) << np.uint64(32))
-                    | (np.uint64(0xFFFFFFFF) - words)
-                )
-                # A text without words is nobody's copy.
-                plays[there] = (out_of_play[place.row + first + kept] == 0) & (words > 0)
-                text += len(kept)
-        save(self.work / "plays.npy", plays)
-        save(self.work / "order.npy", order)
-        return self.work / "plays.npy", self.work / "order.npy"
+        room = self.texts + self.settings.planted
+        paths = self.work / "plays.npy", self.work / "order.npy"
+        with building(paths[0], np.uint8, room) as plays, building(paths[1], np.uint64, room) as order:
+            for place in self.places:
+                text = place.text
+                counted = np.zeros(place.texts, np.uint64)
+                for first, (words,) in batches(place.signature, ("words",)):
+                    counted[first : first + len(words)] = words
+                for first, (flags, kind, created) in batches(place.facts, ("flags", "kind", "created")):
+                    kept = np.flatnonzero(flags & identity.KEPT)
+                    there = slice(text, text + len(kept))
+                    words = counted[text - place.text : text - place.text + len(kept)]
+                    order[there] = (
+                        (kind[kept].astype(np.uint64) << np.uint64(56))
+                        | ((np.uint64(0xFFFFFF) - created[kept]) << np.uint64(32))
+                        | (np.uint64(0xFFFFFFFF) - words)
+                    )
+                    # A text without words is nobody's copy.
+                    plays[there] = (out_of_play[place.row + first + kept] == 0) & (words > 0)
+                    text += len(kept)
+            order[self.texts :] = NOBODY
+        return paths
 
     # -- copies and near copies --------------------------------------------------------------
 
@@ -146,10 +147,9 @@ class Resolution:
         for place in self.places:  # a text of fewer words than a shingle is near nothing but its exact copies
             for first, (words,) in batches(place.signature, ("words",)):
                 playing[place.text + first : place.text + first + len(words)] &= words >= self.settings.shingle
-        playing, ranks = self.plant(playing, np.load(order))
-        distinct, in_order = self.work / "distinct.npy", self.work / "ranks.npy"
+        self.plant(playing)
+        distinct = self.work / "distinct.npy"
         save(distinct, playing)
-        save(in_order, ranks)
         out = self.work / "pairs.u64"
         if out.exists():
             return out
@@ -159,7 +159,7 @@ class Resolution:
         for band in range(bands):
             for low, high in self.cuts(len(playing) * 16):
                 outs.append(self.work / f"band-{band:03d}-{low:05d}-{high:05d}.npy")
-                jobs.append((self.plan, distinct, in_order, band, low, high, floor, sure, self.share, outs[-1]))
+                jobs.append((self.plan, distinct, order, band, low, high, floor, sure, self.share, outs[-1]))
         self.run(neighbours.band_pairs, jobs, "bands")
         runs = [np.load(path, mmap_mode="r") for path in outs]
         with writing(out, 0o600) as partial, open(partial, "wb") as file:
@@ -174,11 +174,11 @@ class Resolution:
             path.unlink()
         return out
 
-    def plant(self, playing: np.ndarray, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Adds the certificate's copies as a last part; returns what is in play, and its order, with them."""
+    def plant(self, playing: np.ndarray) -> None:
+        """Adds the certificate's copies as a last part, in play."""
         chosen = certificate.sample(self.places, playing, self.settings.planted)
         if len(chosen) < LEAST_PLANTED:
-            return playing, ranks
+            return
         layer, signature = self.work / "planted.arrow", self.work / "planted.signature.arrow"
         save(self.work / "chosen.npy", chosen)
         self.run(_plant, [(self.plan, self.work / "chosen.npy", layer, signature, self.settings)], "plant")
@@ -188,10 +188,7 @@ class Resolution:
         self.plan = self.work / "plan-planted.json"
         neighbours.write_plan(self.plan, [*self.places, planted])
         self.chosen = chosen
-        return (
-            np.concatenate([playing, np.ones(len(chosen), np.uint8)]),
-            np.concatenate([ranks, np.full(len(chosen), NOBODY)]),
-        )
+        playing[text : text + len(chosen)] = 1
 
     def limits(self) -> tuple[int, int]:
         """Places in which sketches must agree to be verified, and from which one heads no bucket."""
@@ -200,7 +197,7 @@ class Resolution:
         return max(1, math.floor(permuted * threshold - margin)), math.ceil(permuted * threshold + margin)
 
     def settle(
-        self, copies: np.ndarray, pairs: Path, grouped: tuple[np.ndarray, np.ndarray], order: Path
+        self, copies: np.ndarray, pairs: Path, grouped: tuple[np.ndarray, np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Verifies pairs and settles everything; returns what goes (DECIDED) and the verified pairs."""
         tested = np.fromfile(pairs, np.uint64)
@@ -215,7 +212,7 @@ class Resolution:
         ]
         self.run(neighbours.shingle, jobs, "shingles")
         words = neighbours.words(self.plan, texts)
-        ranks = np.load(self.work / "ranks.npy", mmap_mode="r")
+        ranks = np.load(self.work / "order.npy", mmap_mode="r")
         similarity = self.verify(pairs, needed, texts, words, 0)
         near = similarity >= self.settings.threshold
         tangle = clusters.tangle(
@@ -240,7 +237,9 @@ class Resolution:
             tested = np.concatenate([tested, fresh])
             by = np.argsort(tested)
             tested, similarity = tested[by], similarity[by]
-        return decided, tested[near]
+        kinds = [(ranks[texts] >> np.uint64(56)).astype(np.int64) for texts in clusters.split(tested)]
+        needs = np.maximum(*(self.needs()[kind] for kind in kinds))
+        return decided, tested[similarity >= needs]
 
     def needs(self) -> np.ndarray:
         """The threshold of every kind, float64 [256]."""
@@ -373,7 +372,7 @@ class Resolution:
         ((jaccard, shares, wrong),) = self.run(
             _judge, [(self.plan, self.work / "planted.arrow", self.chosen, pairs, settings)], "certificate"
         )
-        ranks = np.load(self.work / "ranks.npy", mmap_mode="r")
+        ranks = np.load(self.work / "order.npy", mmap_mode="r")
         needs = self.needs()[(ranks[self.chosen] >> np.uint64(56)).astype(np.int64)]
         # Where the original went, a copy is held against a twin of it that is less alike.
         stays = ~np.isin(self.chosen, decided["text"])

@@ -158,6 +158,25 @@ def shuffled(function, jobs, label):
     return [results[place] for place in range(len(jobs))]
 
 
+def test_adding_files_gives_what_a_full_run_gives(tmp_path: Path) -> None:
+    documents = crowd(5)
+    parts = [part(tmp_path, name, documents[place::3]) for place, name in enumerate("abc")]
+    signatures = [tmp_path / f"{one.key}.signature.arrow" for one in parts]
+    for one, path in zip(parts[:2], signatures, strict=False):
+        dedup.sign(one.shard, path, SETTINGS)
+    dedup.resolve(parts[:2], signatures[:2], tmp_path / "before", SETTINGS)
+    changed = [path.stat().st_mtime_ns for path in signatures[:2]]
+    dedup.sign(parts[2].shard, signatures[2], SETTINGS)
+    dedup.resolve(parts, signatures, tmp_path / "after", SETTINGS)
+    assert [path.stat().st_mtime_ns for path in signatures[:2]] == changed
+    fresh = [tmp_path / f"{one.key}.again.arrow" for one in parts]
+    for one, path in zip(parts, fresh, strict=True):
+        dedup.sign(one.shard, path, SETTINGS)
+    dedup.resolve(parts[::-1], fresh[::-1], tmp_path / "full", SETTINGS)
+    for path in (tmp_path / "full").iterdir():
+        assert path.read_bytes() == (tmp_path / "after" / path.name).read_bytes()
+
+
 class Killed(Exception):
     pass
 
