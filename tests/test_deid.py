@@ -103,6 +103,13 @@ def test_clinical_words_and_numbers_stay(text: str) -> None:
     assert masked(text) == text
 
 
+def test_an_initial_is_a_name_where_people_stand() -> None:
+    found = masked("Pain for 7 years.\nI spoke with C. Wetherby about it. I. Smith was seen with a daughter.")
+    assert "Wetherby" not in found and "Smith" not in found
+    innocent = "Vitamin D. Patient was seen today. Hepatitis B. She was admitted. T. Whipple disease. E. coli grew."
+    assert masked(innocent) == innocent
+
+
 def test_a_name_found_once_is_masked_everywhere() -> None:
     out = masked("Dr. Zbrowska saw him. Plan per Zbrowska. ZBROWSKA will call. The sound was clear.")
     assert "brow" not in out.lower().replace("brows", "") and "ZBROWSKA" not in out

@@ -84,6 +84,14 @@ def _typed(match: "regex.Match[str]") -> bool:
     return "d:" in line or "t:" in line or "dd:" in line or "job" in line
 
 
+# `I spoke with C. Wetherby about …`, `I. Smith was seen …`: an initial is proof where people stand.
+_WITH_INITIAL = regex.compile(rf"(?<![\w.])(?P<what>(?:\p{{Lu}}\.[ ]){{1,2}}(?P<family>{_WORD}))", regex.V1)
+_WITH_INITIAL_NEAR = re.compile(r"\b[A-Z]\. [A-Z]")
+_MET = re.compile(r"\b(?:spoke|spoken|speaking|talked|met|meeting|discussed|seen|reviewed|visited) (?:with|to|by) $")
+_DID = re.compile(
+    r" (?:was (?:seen|admitted|examined|reviewed|discharged|brought|referred|born)|is an? |has been |reports|reported|"
+    r"states|stated|denies|denied|presents|presented|complains|complained|lives|called|phoned|attended)\b"
+)
 _GOES_ON = re.compile(r"[ ][a-z]")
 
 
@@ -157,6 +165,7 @@ class Names:
             else []
         )
         found += _TYPIST.find(page)
+        found += self._initialed(page)
         yield from found
         yield from self._again(page, found)
 
@@ -186,6 +195,17 @@ class Names:
                 span = _cut(text, match.start("what"), match.end("what"), strong=True)
                 if span is not None and _proof(text[span[0] : span[1]], cued=True):
                     yield Span(*span, "NAME", "credential")
+
+    def _initialed(self, page: Scan) -> Iterator[Span]:
+        for start, end in page.windows(_WITH_INITIAL_NEAR, 8, 40):
+            for match in matches(_WITH_INITIAL, "initialed", page.text, start, end):
+                known = traits(_plain(match["family"]))
+                before = page.text[max(0, match.start() - 24) : match.start()]
+                if known.stop or known.product or _eponym(page.text, match.start("family"), match.end("family")):
+                    continue
+                did = _DID.match(page.text, match.end()) and (known.family or not known.common)
+                if did or _MET.search(before):
+                    yield Span.of(match, "what", "NAME", "initialed")
 
     def _labelled(self, page: Scan) -> Iterator[Span]:
         text, lower = page.text, page.lower
