@@ -361,13 +361,15 @@ def ranks(build, tmp_path_factory) -> tuple[Path, dict[str, tuple[int, str]]]:
         "resumed": [],
         "fewer": [*COMMON, "--stop-after", "3"],
         "recomputed": [*COMMON, "--recompute", "--stop-after", "2"],
+        "tensor": [*COMMON, "--tensor", "2", "--stop-after", "3"],
+        "tensor again": ["--tensor", "1"],
         "bf16": [*COMMON, "--dtype", "bf16", "--stop-after", "2"],
     }
     if DEEPSPEED:
         for zero in ("2", "3"):
             plans[f"zero{zero}"] = [*COMMON, "--strategy", "deepspeed", "--zero", zero, "--stop-after", "3"]
             plans[f"zero{zero} again"] = []
-    folders = {"resumed": "stopped", "zero2 again": "zero2", "zero3 again": "zero3"}
+    folders = {"resumed": "stopped", "tensor again": "tensor", "zero2 again": "zero2", "zero3 again": "zero3"}
     lines = [["--build", str(build), "--out", str(out / folders.get(n, n)), *line] for n, line in plans.items()]
     (out / "plan.json").write_text(json.dumps(lines))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -414,6 +416,13 @@ def test_deepspeed_gives_the_same_losses_and_continues(single, ranks, build, alo
     assert losses(out / zero, "grad_norm") == pytest.approx(losses(single, "grad_norm"), rel=1e-4)
     with pytest.raises(ValueError, match=r"written by 2 ranks.*ds_to_universal"):
         alone("--build", build, "--out", out / zero, "--steps", "9")
+
+
+def test_tensor_parallel_gives_the_same_losses_and_continues_without(single, ranks):
+    out, statuses = ranks
+    assert statuses["tensor"] == statuses["tensor again"] == [0, ""]
+    for name in ("loss", "grad_norm"):
+        assert losses(out / "tensor", name) == pytest.approx(losses(single, name), rel=2e-5)
 
 
 def test_bf16_and_recomputation_stay_close(single, ranks):
@@ -552,6 +561,8 @@ def test_what_is_written_for_transformers_has_the_trained_weights(single, build,
         (["--recipe", "me-llama"], r"--recipe me-llama: unknown; known are tiny, me-llama-13b"),
         (["--windows", "7"], r"reads 7 windows, which 1 ranks of --batch 2 cannot share"),
         (["--sequence", "128"], r"--sequence 128: this training began with 64"),
+        (["--tensor", "2"], r"--tensor 2 goes with --strategy fsdp2, not with single"),
+        (["--tensor", "2", "--strategy", "fsdp2"], r"--tensor 2: 1 ranks cannot"),
         (["--warmup", "5"], r"--warmup 5.0: a share"),
         (["--export-hf", str(ROOT / "trainer")], r"is not empty"),
     ],

@@ -7,6 +7,7 @@ save(folder), load(folder), wait()
 
 import contextlib
 import json
+import math
 import os
 import warnings
 from concurrent.futures import Future
@@ -27,6 +28,8 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor, Replicate
+from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, RowwiseParallel, parallelize_module
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from corpus.files import writing
@@ -55,9 +58,48 @@ def optimizer_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     ]
 
 
+def clip(model: nn.Module, largest: float, ranks: Ranks) -> float:
+    """The gradient's norm; when it is above `largest` (and that is not 0), gradients are scaled down to it.
+
+    Works on whatever mesh each gradient lies: torch's own refuses tensors of different meshes.
+    """
+    total = torch.zeros((), dtype=torch.float64, device=ranks.device)
+    held = [p.grad for p in model.parameters() if p.grad is not None]
+    for gradient in held:
+        local, parts = gradient, 1
+        if isinstance(gradient, DTensor):
+            lies = zip(gradient.device_mesh.shape, gradient.placements, strict=True)
+            local, parts = gradient.to_local(), math.prod(size for size, how in lies if not how.is_replicate())
+        total += local.norm(dtype=torch.float32).double() ** 2 * parts / ranks.world  # of equal copies each in part
+    dist.all_reduce(total)
+    norm = float(total.sqrt())
+    if largest and norm > largest:
+        for gradient in held:
+            (gradient.to_local() if isinstance(gradient, DTensor) else gradient).mul_(largest / (norm + 1e-6))
+    return norm
+
+
+def tensor_plan(model: PreTrainedModel) -> dict[str, ParallelStyle]:
+    """What transformers says of the model's tensors, in torch's words."""
+    styles: dict[str, ParallelStyle] = {
+        "colwise": ColwiseParallel(),
+        "rowwise": RowwiseParallel(),
+        "colwise_gather_output": ColwiseParallel(output_layouts=Replicate()),
+        "colwise_rep": ColwiseParallel(output_layouts=Replicate()),
+        "embedding_rowwise": RowwiseParallel(input_layouts=Replicate()),
+    }
+    plan = model.tp_plan
+    if not plan or not set(plan.values()) <= styles.keys():
+        raise ValueError(f"--tensor: transformers has no plan for {type(model).__name__} that can be used here")
+    return {name: styles[style] for name, style in plan.items()}
+
+
 def adamw(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
     groups = [group for group in optimizer_groups(model, recipe) if group["params"]]
-    return torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.beta1, recipe.beta2), eps=recipe.epsilon)
+    several = False if recipe.tensor > 1 else None  # torch cannot update tensors of different meshes at once
+    return torch.optim.AdamW(
+        groups, lr=recipe.lr, betas=(recipe.beta1, recipe.beta2), eps=recipe.epsilon, foreach=several
+    )
 
 
 def obey(optimizer: torch.optim.Optimizer, recipe: Recipe) -> None:
@@ -95,7 +137,11 @@ class Torch:
     def _sharded(self, config: PreTrainedConfig, bf16: bool) -> PreTrainedModel:
         model = empty_model(self.recipe, config)
         prepare(model, self.recipe)
-        mesh = init_device_mesh(self.ranks.device.type, (self.ranks.world,))
+        shape = (self.ranks.readers, self.ranks.tensor)
+        grid = init_device_mesh(self.ranks.device.type, shape, mesh_dim_names=("readers", "tensor"))
+        mesh = grid["readers"]
+        if self.ranks.tensor > 1:
+            parallelize_module(model, grid["tensor"], tensor_plan(model))
         policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
         more = {"mp_policy": policy} if bf16 else {}
         for layer in layers(model):
@@ -118,10 +164,8 @@ class Torch:
         (loss * self.ranks.readers).backward()  # FSDP2 averages over readers; the sum is wanted
 
     def step(self, lr: float) -> float:
-        largest = self.recipe.clip or float("inf")
-        norm: Any = nn.utils.clip_grad_norm_(self.model.parameters(), largest)
-        norm = float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
-        if norm == norm and norm != float("inf"):  # a step with a broken gradient is not taken
+        norm = clip(self.model, self.recipe.clip, self.ranks)
+        if math.isfinite(norm):  # a step with a broken gradient is not taken
             for group in self.optimizer.param_groups:
                 group["lr"] = lr
             self.optimizer.step()
@@ -283,5 +327,9 @@ def make(recipe: Recipe, config: PreTrainedConfig, ranks: Ranks) -> Engine:
 
 
 def sharing(recipe: Recipe, world: int) -> int:
-    """How many ranks share the tensors of one copy of the model."""
-    return 1
+    """How many ranks share the tensors of one copy of the model. Raises ValueError when they cannot."""
+    if recipe.tensor > 1 and recipe.strategy != "fsdp2":
+        raise ValueError(f"--tensor {recipe.tensor} goes with --strategy fsdp2, not with {recipe.strategy}")
+    if world % recipe.tensor:
+        raise ValueError(f"--tensor {recipe.tensor}: {world} ranks cannot be put in groups of that size")
+    return recipe.tensor

@@ -48,6 +48,7 @@ class Recipe:
     seed: int = _is(0, "of random weights, dropout and shuffling")
 
     strategy: str = _is("fsdp2", "how the model lies on the ranks", choices=3)
+    tensor: int = _is(1, "ranks that share each matrix (tensor parallel, with fsdp2 across the others)")
     zero: int = _is(3, "DeepSpeed's ZeRO stage: 2 or 3")
     deepspeed_config: str = _is("", "a JSON file that is laid over the DeepSpeed config made from this recipe")
     recompute: bool = _is(False, "activation checkpointing: keep each layer's input, compute the rest again")
@@ -103,7 +104,7 @@ def check(recipe: Recipe) -> Recipe:
         value, allowed = getattr(recipe, each.name), CHOICES.get(each.metadata.get("choices", 0))
         if allowed and value not in allowed:
             raise ValueError(f"--{each.name} {value}: must be one of {', '.join(allowed)}")
-    for name in ("sequence", "batch", "accumulate", "epochs", "keep"):
+    for name in ("sequence", "batch", "accumulate", "epochs", "keep", "tensor"):
         if getattr(recipe, name) < 1:
             raise ValueError(f"--{name} {getattr(recipe, name)}: must be at least 1")
     if recipe.zero not in (0, 1, 2, 3):
