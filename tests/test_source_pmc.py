@@ -207,7 +207,8 @@ def test_floats_are_read_once_29(tmp_path):
 
 MATHS = "<mml:math><mml:mi>E</mml:mi><mml:mo>=</mml:mo><mml:mi>m</mml:mi><mml:msup><mml:mi>c</mml:mi><mml:mn>2</mml:mn>"
 MATHS += "</mml:msup></mml:math>"
-TEX = r"<tex-math>\documentclass[12pt]{minimal} \usepackage{amsmath} \begin{document}$$\frac{a}{b}$$\end{document}</tex-math>"
+TEX = r"<tex-math>\documentclass[12pt]{minimal} \usepackage{amsmath} \begin{document}$$\frac{a}{b}$$"
+TEX += r"\end{document}</tex-math>"
 
 
 @pytest.mark.parametrize(

@@ -8,22 +8,25 @@ belongs to the sentence ("as Smith et al. (2003) showed") or to a bracket.
 import re
 
 CITED, OPEN, CLOSE = "\x00", "\x03", "\x04"
+_DATED = "\x07"  # a citation by year or name inside a bracket: the names before it are its own
 
 _BRACKET = re.compile(r"[()\[\]\x03\x04]")
-_GROUP = re.compile(r"[(\[][^()\[\]]*\x00[^()\[\]]*[)\]]")
+_GROUP = re.compile(r"[(\[][^()\[\]]*[\x00\x07][^()\[\]]*[)\]]")
+# by far most brackets hold nothing but citations
+_PLAIN = re.compile(r"[(\[][\x00\x07](?:\s*[,;–—-]?\s*[\x00\x07])*[)\]]")
 _CHAIN = re.compile(r"\x00(?:\s*(?:[,;:–—‒−\-&/]|and|to|or|y|e)?\s*\x00)+")
 _LEAD = re.compile(
     r"\b(?:see(?: also)?|for (?:a )?(?:recent )?(?:reviews?|examples?|instance|details?)|e\.\s?g\.?|i\.\s?e\.?|cf\.?|"
     r"also|and|or|but|refs?\.?|references?|nos?\.?|(?:discussed|described|reported|shown|summari[sz]ed) (?:in|by)|"
     r"review(?:s|ed)?|in|by|from|adapted|modified|data|et al\.?|et|al\.?|therein|y|e|in press|"
-    r"de|van|von|der|den|del|della|di|da|la|le|dos|ter|ten|chapter|p{1,2}\.?|vol\.?|table)\b\.?",
+    r"de|van|von|der|den|del|della|di|da|la|le|dos|ter|ten|chapter|p{1,2}\.?|vol\.?)\b\.?",
     re.I,
 )
 _NAMES = re.compile(r"(?:[^\W\d_][\w'’.\-‐‑]*|\d{4}[a-z]?|\d+)(?:[\s,&:–—\-./]+|$)")
 _NUMBERS = re.compile(r"[\s,;:.\d¹²³⁰⁴-⁹⁻–—‒−\-&/*†‡§¶#]*(?:(?:and|to)[\s\d,–\-]*)?")
-# what a citation at the end of a clause leaves: "as described in", "and"; what one leaves anywhere: "ref."
-_HANGING = re.compile(r"(?:\s+(?:in|by|from|of|see|and|or|also|with|to|than|e\.g\.,?|cf\.?|refs?\.?)|\s*,)*\s*$")
-_REF = re.compile(r"\b(?:[Rr]ef(?:erence)?s?\.?|[Nn]os?\.)\s*$")
+# what a citation at the end of a clause leaves hanging: "as described in", "and"
+_HANGING = {"in", "by", "from", "of", "see", "and", "or", "also", "with", "to", "than", "e.g.", "e.g.,", "cf.", "cf"}
+_REFS = ("ref.", "refs.", "ref", "refs", "reference", "references", "nos.", "no.")
 _TAIL = 60  # characters in which such words stand
 
 
@@ -36,7 +39,7 @@ def _settle(text: str) -> str:
             out.append(text[last : found.start()])
             inside, start = True, found.end()
         elif mark == CLOSE:
-            out.append(CITED if depth > 0 else text[start : found.start()])
+            out.append(_DATED if depth > 0 else text[start : found.start()])
             inside, last = False, found.end()
         elif not inside:
             depth = max(0, depth + (1 if mark in "([" else -1))
@@ -46,10 +49,12 @@ def _settle(text: str) -> str:
 
 def _idle(segment: str) -> bool:
     """Whether a part of a bracket holds nothing but a citation and its names, years and lead-ins."""
-    rest = segment.replace(CITED, " ")
+    rest = segment.replace(CITED, " ").replace(_DATED, " ")
     if _NUMBERS.fullmatch(rest):
         return True
     rest = _LEAD.sub(" ", rest).strip(" ,;:.–—-&/")
+    if _NUMBERS.fullmatch(rest) or _DATED not in segment:
+        return _NUMBERS.fullmatch(rest) is not None
     # what is left must be names: capitalised words; a lower-case word is the sentence's own
     return all(word[:1].isupper() or not word[:1].isalpha() for word in re.findall(r"[\w'’.\-‐‑]+", rest)) and bool(
         re.fullmatch(rf"(?:{_NAMES.pattern})*", rest)
@@ -60,9 +65,10 @@ def _group(found: re.Match[str]) -> str:
     whole = found.group()
     kept = []
     for segment in whole[1:-1].split(";"):
-        if CITED in segment:
+        if CITED in segment or _DATED in segment:
             if _idle(segment):
                 continue
+            segment = segment.replace(_DATED, CITED)
             segment = _CHAIN.sub(CITED, segment)
             segment = re.sub(r"(?:[\s,]*(?:\b(?:see|e\.g\.,?|cf\.|refs?\.?|in)\s*)?)\x00\s*$", "", segment)
             segment = re.sub(r"^\s*\x00[\s,]*", "", segment)
@@ -75,16 +81,31 @@ def _group(found: re.Match[str]) -> str:
     return whole[0] + inner + whole[-1]
 
 
+def _hung(text: str) -> str:
+    """Text without the commas and small words at its end."""
+    while True:
+        text = text.rstrip()
+        if text.endswith(","):
+            text = text[:-1]
+            continue
+        head = text.rsplit(None, 1)
+        if len(head) < 2 or head[1].lower() not in _HANGING:
+            return text
+        text = head[0]
+
+
 def _remove(text: str) -> str:
     """Takes the marks out, and the spaces, commas and prepositions that they leave hanging."""
     first, *rest = text.split(CITED)
     pieces = [first]
     for piece in rest:
-        tail = pieces[-1][-_TAIL:]
-        before = tail = _REF.sub("", tail) if "e" in tail or "o" in tail else tail
+        before = pieces[-1][-_TAIL:]
+        bare = before.rstrip()
+        if bare.lower().endswith(_REFS) and bare.rsplit(None, 1)[-1].lower().lstrip("([") in _REFS:
+            before = bare[: -len(bare.rsplit(None, 1)[-1].lstrip("(["))]
         following = piece.lstrip()[:1]
         if not following or following in ".,;:!?)]":
-            before = _HANGING.sub("", before)
+            before = _hung(before)
             if following in ".)];," and before.endswith((",", ";")):
                 before = before[:-1].rstrip()
             piece = piece.lstrip()
@@ -105,11 +126,12 @@ def uncite(text: str) -> str:
     """The text without its citations."""
     if OPEN in text:
         text = _settle(text)
-    if CITED not in text:
+    if CITED not in text and _DATED not in text:
         return text
+    text = _PLAIN.sub(CITED, text)
     for _ in range(4):  # brackets in brackets
         text, count = _GROUP.subn(_group, text)
         if not count:
             break
-    text = _CHAIN.sub(CITED, text.replace("\x05", CITED))
+    text = _CHAIN.sub(CITED, text.replace("\x05", CITED).replace(_DATED, CITED))
     return _remove(text)

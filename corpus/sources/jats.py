@@ -32,6 +32,10 @@ _SILENT = {
     *("contrib-group", "aff", "author-notes", "processing-meta", "label", "sec-meta", "kwd-group", "ack", "bio", "x"),
     *("private-char", "glyph-data", "annotation", "table-wrap-foot", "sub-article", "response", "notes", "glossary"),
 }  # fmt: skip
+_PLAIN = {
+    *("italic", "bold", "underline", "sc", "monospace", "named-content", "styled-content", "ext-link", "uri", "email"),
+    *("roman", "sans-serif", "overline", "abbrev", "strike", "i", "b", "a", "u", "inline-supplementary-material"),
+}  # fmt: skip
 _FLOATS = {"fig", "fig-group", "table-wrap", "table-wrap-group", "boxed-text", "chem-struct-wrap", "media"}
 _BLOCKS = {
     *("list", "def-list", "disp-quote", "verse-group", "preformat", "code", "statement", "speech", "p", "sec", "array"),
@@ -545,7 +549,3 @@ _METHODS = {
 # asked for by name, a label is its text; within a line it is not part of the sentence
 _NAMED = {"label", "title"}
 _CONTAINERS = {"alternatives", "answer-set", "taxon-treatment", "question-wrap-group", "floats-group"}
-_PLAIN = {
-    *("italic", "bold", "underline", "sc", "monospace", "named-content", "styled-content", "ext-link", "uri", "email"),
-    *("roman", "sans-serif", "overline", "abbrev", "strike", "i", "b", "a", "u", "inline-supplementary-material"),
-}  # fmt: skip

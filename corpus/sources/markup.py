@@ -149,9 +149,9 @@ _SCRIPT = re.compile(r"(.?)<su([pb])>([^<>]{0,40})</su\2>", re.I | re.S)
 
 def unescaped(text: str) -> str:
     """Text in which a publisher escaped its markup twice (`&amp;beta;`, `&lt;sup&gt;`), as it was meant."""
-    if "&" in text:
+    if "&" in text and ";" in text:
         text = html.unescape(text)
-    if "<" in text:
+    if "</" in text or "/>" in text or "<br>" in text or "<p>" in text:
         text = _SCRIPT.sub(lambda m: m[1] + (superscript if m[2] in "pP" else subscript)(m[3], m[1]), text)
         text = _ESCAPED.sub(lambda m: "" if m[2].lower() in _GLUED else " ", text)
     return text

@@ -201,7 +201,14 @@ class PMC:
         found = _PMCID.search(path)
         metadata = known.pop(found.group().lstrip("/"), None) if found else None
         try:
-            yield from self._stream(io.BytesIO(data), path, path, metadata)
+            root = parse(data)
+        except Malformed:
+            root = None  # perhaps a set, of which but one article is broken
+        try:
+            if root is not None and LOCAL[root.tag] == "article":
+                yield self._article(root, path, True, metadata or {})
+            else:
+                yield from self._stream(io.BytesIO(data), path, path, metadata)
         except (BadInput, Foreign) as error:
             yield _broken(path, str(error).replace(f"{path}: ", ""))
 
@@ -229,7 +236,9 @@ class PMC:
             raise Malformed(f"the {record.name} does not end")
         if record.name == "header":
             return _gone(record)
-        article = parse(record.data)
+        return self._article(parse(record.data), name, single, metadata)
+
+    def _article(self, article: etree._Element, name: str, single: bool, metadata: Mapping[str, Any]) -> Document:
         meta, license, created = facts(article, metadata)
         if single and "pmcid" not in meta and (found := _PMCID.search(name)):
             meta["pmcid"] = found.group(1)
@@ -359,8 +368,8 @@ def _ids(about: etree._Element, meta: dict[str, Any], version: int) -> int:
 def _custom(about: etree._Element) -> dict[str, str]:
     """`custom-meta`: names and values are child elements."""
     found = {}
-    for element in about.iter():
-        if LOCAL[element.tag] == "custom-meta":
+    for group in about:
+        for element in group if LOCAL[group.tag] in ("custom-meta-group", "custom-meta-wrap") else ():
             key, value = child(element, "meta-name"), child(element, "meta-value")
             if key is not None and value is not None:
                 found[tidy("".join(key.itertext()))] = tidy("".join(value.itertext()))
@@ -371,7 +380,7 @@ def _license(about: etree._Element | None, custom: Mapping[str, str], manuscript
     if "pmc-license-ref" in custom and (code := named(custom["pmc-license-ref"])):
         return code
     codes, prose = [], []
-    for element in about.iter() if about is not None else ():
+    for element in _permissions(about):
         name = LOCAL[element.tag]
         if name == "license_ref" and (code := named(element.text or "")):
             codes.append(code)
@@ -384,6 +393,13 @@ def _license(about: etree._Element | None, custom: Mapping[str, str], manuscript
     codes = codes or [code for code in map(named, prose) if code]
     # an author's manuscript without a licence may be mined, not republished
     return strictest(codes) or ("TDM" if manuscript else None)
+
+
+def _permissions(about: etree._Element | None) -> Iterator[etree._Element]:
+    """Everything that an article's front says of rights; before 2008 that stood there by itself."""
+    for element in about if about is not None else ():
+        if LOCAL[element.tag] in ("permissions", "license", "copyright-statement", "license_ref", "free_to_read"):
+            yield from element.iter()
 
 
 def _links(element: etree._Element) -> list[str]:
