@@ -50,6 +50,8 @@ def _plausible_short(match: "regex.Match[str]") -> bool:
     first, second = int(match["a"]), int(match["b"])
     if not 1 <= first <= 31 or second == 0:
         return False
+    if second == 5 and first <= 5 and match[0].lower().startswith(("of", "for", "by")):
+        return False  # strength, of five
     return (first <= 12 and (second <= 31 or second >= 40)) or (second <= 12)
 
 
@@ -145,8 +147,8 @@ DATES = (
 _OVER_89 = r"(?:9\d|1[01]\d|12[0-5])"
 AGES = (
     Rule("AGE", "age", rf"(?<![\w./+-])(?P<what>{_OVER_89})(?=[ -]{{0,2}}(?i:years?|yrs?|y\.? ?o\b|y/o|yo\b|yof\b|yom\b|year-?old)|[ ]?-?[MF]\b(?![.-]))", _OLD, (16, 16)),
-    Rule("AGE", "age_labelled", rf"(?i)(?<!\w)(?:aged?|age is|age of|turn(?:ed|s|ing))[ :]{{1,3}}(?P<what>{_OVER_89}\+?)(?!\w|[.,]\d|%|/)", _OLD, (16, 16)),
-    Rule("AGE", "age_decade", r"(?<=(?i:his|her|their|in the|mid|late|early)[ -](?:(?i:mid|late|early)[ -])?)(?P<what>9\d|1[01]\d)'?s(?!\w)", _OLD, (24, 8)),
+    Rule("AGE", "age_labelled", rf"(?i)(?<!\w)(?:aged?|age is|age of|turn(?:ed|s|ing))[ :]{{1,3}}(?P<what>{_OVER_89}\+?)(?!\w|[.,]\d|%|/|[ ]?(?:°|degrees?|percent))", _OLD, (16, 16)),
+    Rule("AGE", "age_decade", r"(?<=(?i:his|her|their)[ -](?:(?i:mid|late|early)[ -])?)(?P<what>9\d|1[01]\d)'?s(?!\w)", _OLD, (24, 8)),
     Rule("AGE", "age_words", r"(?i)(?<!\w)(?P<what>ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|(?:one |a )?hundred(?:[- ]and)?[- ](?:one|two|three|four|five|six))(?=[- ]years?(?:[- ]old)?)", ("ninety", "hundred"), (8, 48)),
 )  # fmt: skip
 

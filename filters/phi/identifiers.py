@@ -174,7 +174,7 @@ IDENTIFIERS = (URL, SSN_SPACED, UDI, PHOTO, *GLUED)
 # What stands before a number and says what it is. `§` after a label: it needs one of `id no num # :` as well.
 _LABELS: tuple[tuple[str, str], ...] = (
     ("FAX", r"fax|facsimile"),
-    ("PHONE", r"(?:tele)?phone|tel|cell(?:ular)?|mobile|mob|home|office|work|pager|beeper|pgr|pgd|page|ext(?:ension)?|ph(?=[ ]?(?:no\b|num|#|:))|voicemail|callback|call back|call|contact|bleep|dect|spectralink|ascom|whatsapp"),
+    ("PHONE", r"(?:tele)?phone|tel|cell(?!s)(?:ular)?|mobile|mob|home|office|work|pager|beeper|pgr|pgd|page|ext(?:ension)?|ph(?=[ ]?(?:no\b|num|#|:))|voicemail|callback|call back|call|contact|bleep|dect|spectralink|ascom|whatsapp"),
     ("MRN", r"mrn?|m\.r\.n\.|medical rec(?:ord)?s?|med\.? rec\.?|unit(?= (?:no|number|record|#))|chart§|hosp(?:ital)?\.?§|patient§|pt\.?§|record§|epic id|emr id|emrn|patient identifier|case notes?§|local (?:id|identifier)|nhs|chi|hospital no"),
     ("PLAN", r"plan§|(?:health )?plan beneficiary|beneficiary|member(?:ship)?§|subscriber|policy§|policy holder|insurance§|insurance policy|insurance id|group§|medicare§|medicaid§|hicn|mbi|payer§|ins\.?§|hpbn|rx ?bin|rx ?grp|(?:bcbs|aetna|cigna|humana|uhc|kaiser|tricare|anthem)(?: member| policy)?§"),
     ("ACCOUNT", r"acct|(?:credit|debit|bank) card|card§|account§|a/c|csn|fin§|har§|visit§|encounter§|enc§|invoice|guarantor§|billing§|bank account|iban|sort code|claim§|admission§|contact serial"),
@@ -246,7 +246,7 @@ def labelled(page: Scan) -> Iterator[Span]:
         kind = str(match.lastgroup)
         if kind in ("PHONE", "FAX", "ID") and _DECIMAL.fullmatch(value[0]):
             continue
-        if kind in ("PHONE", "FAX") and (digits < 4 or _is_date(value[0])):
+        if kind in ("PHONE", "FAX") and (digits < 4 or "/" in value[0] or _is_date(value[0])):
             continue
         year = digits == 4 and kind in ("ID", "PHONE") and value[0][:2] in ("19", "20")
         if _is_date(value[0]) or (year and not _EXPLICIT.search(left)):

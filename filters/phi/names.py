@@ -32,7 +32,7 @@ _REVERSED = rf"(?:{_PARTICLE}[ ]){{0,2}}{_WORD}(?:[ -]{_WORD})?,[ ]?{_WORD}(?:[ 
 _ANY = rf"(?:{_REVERSED}|{_NAME})"
 
 _TITLE = regex.compile(
-    r"(?<![\w-])(?P<title>[Dd]rs?|DR|[Mm]rs?|MR|MRS|[Mm]s|MS|[Mm]iss|Mx|Prof|Professor|Doctor|Nurse|RN|LPN|CRNA|Sister|Rev|Reverend|Father|Pastor|Rabbi|"
+    r"(?<![\w-])(?P<title>[Dd]rs?|DR|[Mm]rs?|MR|MRS|[Mm]s|MS(?=\.)|[Mm]iss|Mx|Prof|Professor|Doctor|Nurse|RN|LPN|CRNA|Sister|Rev|Reverend|Father|Pastor|Rabbi|"
     r"Imam|Sgt|Sergeant|Officer|Judge|Captain|Capt|Lieutenant|Lt|Hon|Sir|Dame|Lord|Lady|Attorney|Chaplain|Detective|Major|Colonel|"
     rf"Señora?|Señor|Sra?|Madam|Mme|Herr|Frau|Social Worker|Midwife|Interpreter)(?:\.[ ]?|[ ])(?P<what>{_ANY})",
     regex.V1,
@@ -46,8 +46,12 @@ _TITLE_LOWER = regex.compile(
     r"(?<!\w)(?:dr|mr|mrs|ms|prof)\.?[ ](?P<what>\p{Ll}{3,20}(?:[ ]\p{Ll}{3,20})?)(?!\w)", regex.V1
 )
 _CREDENTIALS = r"(?:M\.?D|D\.?O|Ph\.?D|R\.?N|N\.?P|P\.?A(?:-C)?|PA-?C|DDS|DMD|DPM|OD|FACS|FACC|FACP|FRCS|FRCP|MRCP|MRCGP|MBBS|MB|MBChB|BSN|MSN|APRN|ARNP|FNP(?:-BC|-C)?|CRNA|CNM|LCSW|LPN|LVN|Pharm\.?D|PT|DPT|OTR(?:/L)?|SLP|RD|CCC-SLP|MSW|Psy\.?D|MPH|DVM|RPh|RRT|CNP|DNP|CCRN|Esq|Jr|Sr|III|CMA|RT|CST)"
+# Credentials that are something else as often: the right eye, a stage, a test.
+_DOUBTFUL = frozenset(("OD", "PT", "MB", "RT", "RD", "DO", "III", "II", "PA", "MS"))
 _CREDENTIAL_NEAR = re.compile(rf"[ ,]{_CREDENTIALS.replace('?:', '?:')}\b")
-_CREDENTIAL = regex.compile(rf"(?<![\w.])(?P<what>{_ANY})(?:,[ ]{{0,2}}|[ ]{{1,2}}){_CREDENTIALS}\b(?![\w-])", regex.V1)
+_CREDENTIAL = regex.compile(
+    rf"(?<![\w.])(?P<what>{_ANY})(?:,[ ]{{0,2}}|[ ]{{1,2}})(?P<credential>{_CREDENTIALS})\b(?![\w-])", regex.V1
+)
 _AT_LABEL = regex.compile(rf"(?:(?i:dr|mr|mrs|ms|miss|prof)\.?[ ])?(?P<what>{_ANY})", regex.V1)
 _LOWER_PAIR = regex.compile(r"(?P<what>\p{Ll}{2,20}[ ](?:\p{Ll}\.?[ ])?\p{Ll}{2,20})(?!\w)", regex.V1)
 _CODED = regex.compile(
@@ -172,7 +176,8 @@ class Names:
     def _titled(self, page: Scan) -> Iterator[Span]:
         text = page.text
         for match in matches(_TITLE, "title", text):
-            span = _cut(text, match.start("what"), match.end("what"), strong=True, title=match["title"] in _FORMAL)
+            formal = match["title"] in _FORMAL
+            span = _cut(text, match.start("what"), match.end("what"), strong=formal, title=formal)
             if span is not None:
                 yield Span(*span, "NAME", "title")
         for match in matches(_TITLE_AND, "title_and", text) if "rs" in text else ():
@@ -193,7 +198,11 @@ class Names:
         for start, end in page.windows(_CREDENTIAL_NEAR, 70, 12):
             for match in matches(_CREDENTIAL, "credential", text, start, end):
                 span = _cut(text, match.start("what"), match.end("what"), strong=True)
-                if span is not None and _proof(text[span[0] : span[1]], cued=True):
+                name = "" if span is None else text[span[0] : span[1]]
+                sure = match["credential"] not in _DOUBTFUL or any(
+                    _familiar(traits(_plain(one))) for one in name.split()
+                )
+                if span is not None and sure and _proof(name, cued=True):
                     yield Span(*span, "NAME", "credential")
 
     def _initialed(self, page: Scan) -> Iterator[Span]:

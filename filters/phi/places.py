@@ -8,7 +8,7 @@ import regex
 from filters.phi import lists
 from filters.phi.locales import Locale
 from filters.phi.rules import Rule
-from filters.phi.safe import FUNCTION, PRODUCTS, STOPS
+from filters.phi.safe import EPONYMS, FUNCTION, PRODUCTS, STOPS
 from filters.phi.scan import Scan
 from filters.phi.spans import Span
 
@@ -92,9 +92,23 @@ _WARD = Rule(
     r"(?<!\w)(?P<what>\p{Lu}\p{Ll}{2,15}(?: \p{Lu}\p{Ll}{2,15})?[ ]Ward)(?!\w)|(?<!\w)(?i:ward)[ ]?:[ ]{0,2}(?P<what>\p{Lu}\p{L}+(?: \p{Lu}?[\p{L}\d]+)?)",
     ("ward", "room", "rm ", "rm. ", "rm#", "bed ", "bed:", "bed#", "bay ", "cubicle"),
     (36, 30),
-    check=lambda match: not (match[0].endswith("Ward") and match["what"].split(" ")[0].lower() in _GENERIC),
+    check=lambda match: (
+        not (match[0].lower().startswith(("room", "rm")) and len(match["what"]) < 2)
+        and not (match[0].endswith("Ward") and match["what"].split(" ")[0].lower() in _GENERIC)
+    ),
 )
-_NOT_EMPLOYERS: frozenset[str] = STOPS | {"i", "dr", "dr.", "mr", "ms", "mrs"}
+_NOT_EMPLOYERS: frozenset[str] = STOPS | {
+    "i",
+    "dr",
+    "dr.",
+    "mr",
+    "ms",
+    "mrs",
+    "christmas",
+    "thanksgiving",
+    "easter",
+    "halloween",
+}
 _EMPLOYER = Rule(
     "EMPLOYER",
     "employer",
@@ -264,7 +278,7 @@ def _town_and_region(match: "regex.Match[str]") -> bool:
 
 
 def _doubtful(name: str) -> bool:
-    return name in lists.words() or name in lists.first() or lists.last().get(name, 0) > 1
+    return name in EPONYMS or name in lists.words() or name in lists.first() or lists.last().get(name, 0) > 1
 
 
 def _facility(text: str, span: Span) -> Span | None:
