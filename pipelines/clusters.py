@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import minhash
+from pipelines import buckets
 from pipelines.columns import numbers
 
 REASONS = (None, "identity.fulltext", "identity.publication", "duplicate.exact", "duplicate.near")
@@ -69,7 +69,7 @@ def tangle(
     head[group[members[::-1]]] = members[::-1]
     one = np.concatenate([np.arange(len(texts)), np.searchsorted(texts, left), members])
     two = np.concatenate([np.searchsorted(texts, first), np.searchsorted(texts, right), head[group[members]]])
-    cluster = minhash.components(one, two, len(texts))
+    cluster = buckets.components(one, two, len(texts))
     by = np.lexsort((rank, cluster))
     tied = np.zeros(len(texts), bool)
     same = (cluster[by[1:]] == cluster[by[:-1]]) & (rank[by[1:]] == rank[by[:-1]])
@@ -110,7 +110,7 @@ def settle(tangle: Tangle, pairs: np.ndarray, similarity: np.ndarray, planted: i
     source, target = source[by], target[by]
     edges = np.searchsorted(source, np.arange(len(tangle.distinct) + 1))
     alike = np.concatenate([similarity, similarity])[by]
-    why, twin, similar = minhash.settle(
+    why, twin, similar = buckets.settle(
         tangle.sequence, tangle.alike, tangle.group, tangle.short, tangle.needs, edges, target, alike
     )
     goes = np.flatnonzero(why)

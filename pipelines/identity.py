@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from corpus import shards
 from corpus.files import writing
-from pipelines import minhash
+from pipelines import buckets, minhash
 from pipelines.columns import array, batches, blocks, in_range, joined, numbers, save, strings, texts
 
 KEPT, DELETED, RETRACTED = 1, 2, 4  # flags of a row
@@ -179,14 +179,14 @@ def publications(edges: np.ndarray, files: Sequence[tuple[Path, int]]) -> tuple[
     rows = np.unique(np.concatenate([edges["one"], edges["two"]])) if len(edges) else np.zeros(0, np.int64)
     one, two = np.searchsorted(rows, edges["one"]), np.searchsorted(rows, edges["two"])
     pmid, pmcid = _names(files, rows)
-    group = minhash.components(one, two, len(rows))
+    group = buckets.components(one, two, len(rows))
     for kinds in (2, 1):  # without DOIs, then by PMID alone
         torn = _conflicts(group, pmid) | (_conflicts(group, pmcid) if kinds == 2 else False)
         if not torn.any():
             break
         weaker = torn[one] & (edges["kind"] >= kinds)
         one, two, edges = one[~weaker], two[~weaker], edges[~weaker]
-        group = minhash.components(one, two, len(rows))
+        group = buckets.components(one, two, len(rows))
     size = np.bincount(group, minlength=len(rows))[group]
     return rows[size > 1], rows[group[size > 1]]
 

@@ -12,36 +12,14 @@ fewer words is one shingle as a whole, and a text without words has none and is 
 All arithmetic is modulo 2^64 or 2^32; kernels are compiled once per machine and cached on disk.
 """
 
-import os
-import tempfile
 import unicodedata
 from functools import lru_cache
 from itertools import chain
-from pathlib import Path
 
-import numba
 import numpy as np
-from numba import njit, uint8, uint32, uint64
-from numba.core import entrypoints
+from numba import uint8, uint32, uint64
 
-
-def _cache_folder() -> None:
-    """Gives numba a folder for compiled kernels when neither this package nor home is writable."""
-    home = Path(os.path.expanduser("~"))
-    if numba.config.CACHE_DIR or os.access(Path(__file__).parent, os.W_OK) or os.access(home, os.W_OK):
-        return
-    folder = Path(tempfile.gettempdir()) / f"medical-corpus-kernels-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid == os.getuid():
-        numba.config.CACHE_DIR = str(folder)
-
-
-_cache_folder()
-# Numba would import every installed package that extends it (awkward alone takes 0.3 s of CPU in
-# every process); the kernels take plain arrays only.
-if hasattr(entrypoints, "_already_initialized"):
-    entrypoints._already_initialized = True
-_kernel = njit(cache=True, nogil=True, error_model="numpy")
+from pipelines.kernel import kernel
 
 SEPARATE, ALONE, PASS, LISTED = 0, -1, -2, -3  # classes of code points; a larger value is what it folds to
 FOLDED = 0x1D800  # code points below have an entry in the table; the last with decompositions are there
@@ -118,26 +96,26 @@ def permutations(count: int) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-@_kernel
+@kernel
 def _stir(value):  # type: ignore[no-untyped-def]
     value = (value ^ (value >> uint64(32))) * uint64(0xD6E8FEB86659FD93)
     value = (value ^ (value >> uint64(32))) * uint64(0xD6E8FEB86659FD93)
     return value ^ (value >> uint64(32))
 
 
-@_kernel
+@kernel
 def _turn(value, by):  # type: ignore[no-untyped-def]
     return (value << uint64(by)) | (value >> uint64(64 - by))
 
 
-@_kernel
+@kernel
 def _feed(state, code, ascii):  # type: ignore[no-untyped-def]
     """The state of a word after one more code point that is not plain ASCII in the text."""
     number = ascii[code] if code < 128 else _stir(uint64(code) * uint64(0x9E3779B97F4A7C15))
     return _turn(state + number, 23)
 
 
-@_kernel
+@kernel
 def words_of(text, start, stop, ascii, classes, listed, out):  # type: ignore[no-untyped-def]
     """Writes a hash per word of text[start:stop] (UTF-8) to `out`; returns how many.
 
@@ -205,7 +183,7 @@ def words_of(text, start, stop, ascii, classes, listed, out):  # type: ignore[no
     return count
 
 
-@_kernel
+@kernel
 def shingles_of(words, count, k, out):  # type: ignore[no-untyped-def]
     """Writes a hash per run of k words to `out`; returns how many: max(1, count - k + 1), or 0."""
     if count == 0:
@@ -228,7 +206,7 @@ def shingles_of(words, count, k, out):  # type: ignore[no-untyped-def]
     return found
 
 
-@_kernel
+@kernel
 def _permute(values, size, factors, summands, minima):  # type: ignore[no-untyped-def]
     """Lowers the minima by values[:size]: 8 values at a time on 32 bits, 4 permutations for each load."""
     for at in range(0, len(factors), 4):
@@ -244,7 +222,7 @@ def _permute(values, size, factors, summands, minima):  # type: ignore[no-untype
         minima[at], minima[at + 1], minima[at + 2], minima[at + 3] = m0, m1, m2, m3
 
 
-@_kernel
+@kernel
 def sign(text, offsets, ascii, classes, listed, k, factors, summands, rows, words, exact, keys, sketch):  # type: ignore[no-untyped-def]
     """Signs every text of a batch.
 
@@ -285,7 +263,7 @@ def sign(text, offsets, ascii, classes, listed, k, factors, summands, rows, word
             keys[band, number] = uint32(_stir(key) >> uint64(32))
 
 
-@_kernel
+@kernel
 def distinct_shingles(text, offsets, chosen, ascii, classes, listed, k, out, ends):  # type: ignore[no-untyped-def]
     """Writes the set of shingles of every chosen text to `out`, one after the other; `ends` [chosen].
 
@@ -322,7 +300,7 @@ def distinct_shingles(text, offsets, chosen, ascii, classes, listed, k, out, end
         ends[index] = total
 
 
-@_kernel
+@kernel
 def gather(shingles, starts, ends, out, at):  # type: ignore[no-untyped-def]
     """Copies shingles[starts[i]:ends[i]] of every i to `out`, one after the other from `at` on."""
     for row in range(len(starts)):
@@ -331,7 +309,7 @@ def gather(shingles, starts, ends, out, at):  # type: ignore[no-untyped-def]
             at += 1
 
 
-@_kernel
+@kernel
 def jaccard(left, right, starts, ends, shingles, out):  # type: ignore[no-untyped-def]
     """True Jaccard of the shingle sets of text left[i] and right[i]; runs of one left are cheapest."""
     size = 16
@@ -367,109 +345,7 @@ def jaccard(left, right, starts, ends, shingles, out):  # type: ignore[no-untype
         out[pair] = shared / whole if whole else 0.0
 
 
-@_kernel
-def agreement(sketch, one, two):  # type: ignore[no-untyped-def]
-    """In how many places rows `one` and `two` are equal."""
-    same = 0
-    for place in range(sketch.shape[1]):
-        same += sketch[one, place] == sketch[two, place]
-    return same
-
-
-@_kernel
-def pack_keys(keys, playing, first, low, high, out, count):  # type: ignore[no-untyped-def]
-    """Appends key << 32 | text to out[count:], for texts first.. in play with keys in [low, high)."""
-    for row in range(len(keys)):
-        key = keys[row]
-        out[count] = (uint64(key) << uint64(32)) | uint64(first + row)
-        count += int((playing[row] != 0) & (key >= low) & (key < high))
-    return count
-
-
-@_kernel
-def buckets(keyed, limit):  # type: ignore[no-untyped-def]
-    """Of sorted key << 32 | text: the texts whose key is not alone, and the edges of their buckets.
-
-    A bucket ends after `limit` texts, and another begins.
-    """
-    texts = np.empty(len(keyed), np.int64)
-    edges = np.empty(len(keyed) + 1, np.int64)
-    count = found = 0
-    edges[0] = 0
-    start = 0
-    while start < len(keyed):
-        key = keyed[start] >> uint64(32)
-        stop = start + 1
-        while stop < len(keyed) and stop - start < limit and keyed[stop] >> uint64(32) == key:
-            stop += 1
-        if stop - start > 1:
-            for place in range(start, stop):
-                texts[count] = int(keyed[place] & uint64(0xFFFFFFFF))
-                count += 1
-            found += 1
-            edges[found] = count
-        start = stop
-    return texts[:count], edges[: found + 1]
-
-
-@_kernel
-def best_first(edges, members, ranks):  # type: ignore[no-untyped-def]
-    """Sorts the members of every bucket by rank and then by number, in place (Shell's sort, Knuth's gaps)."""
-    for bucket in range(len(edges) - 1):
-        first, last = edges[bucket], edges[bucket + 1]
-        gap = 1
-        while 3 * gap < last - first:
-            gap = 3 * gap + 1
-        while gap >= 1:
-            for place in range(first + gap, last):
-                member = members[place]
-                rank = ranks[member]
-                hole = place
-                while hole - gap >= first:
-                    other = members[hole - gap]
-                    if ranks[other] < rank or (ranks[other] == rank and other < member):
-                        break
-                    members[hole] = other
-                    hole -= gap
-                members[hole] = member
-            gap //= 3
-
-
-@_kernel
-def bucket_pairs(edges, members, sketch, floor, sure, heads):  # type: ignore[no-untyped-def]
-    """Pairs worth verifying in buckets, as left << 32 | right (rows of `sketch`), uint64 [pairs].
-
-    Bucket i holds members[edges[i]:edges[i + 1]], best first. Every member is compared with the
-    heads of its bucket: those before it that look like none of their own heads. Pairs that agree
-    in `floor` places come out; from `sure` places on the later one is no head itself. A bucket has
-    at most `heads` heads, so the work is linear in its size.
-    """
-    out = np.empty(1024, np.uint64)
-    total = 0
-    chosen = np.empty(heads, np.int64)
-    for bucket in range(len(edges) - 1):
-        count = 0
-        for place in range(edges[bucket], edges[bucket + 1]):
-            member = int(members[place])
-            alike = False
-            for head in range(count):
-                same = agreement(sketch, chosen[head], member)
-                if same >= floor:
-                    if total == len(out):
-                        wider = np.empty(2 * total, np.uint64)
-                        for old in range(total):
-                            wider[old] = out[old]
-                        out = wider
-                    out[total] = (uint64(chosen[head]) << uint64(32)) | uint64(member)
-                    total += 1
-                    alike = alike or same >= sure
-            if not alike and count < heads:
-                chosen[count] = member
-                count += 1
-    return out[:total]
-
-
-@_kernel
+@kernel
 def hash_strings(data, offsets):  # type: ignore[no-untyped-def]
     """128 bits per string of an Arrow buffer, uint64 [2, n]."""
     out = np.empty((2, len(offsets) - 1), np.uint64)
@@ -485,7 +361,7 @@ def hash_strings(data, offsets):  # type: ignore[no-untyped-def]
     return out
 
 
-@_kernel
+@kernel
 def days(data, offsets):  # type: ignore[no-untyped-def]
     """`2020`, `2020-05` or `2020-05-17…` as year * 512 + month * 32 + day; anything else is 0."""
     out = np.zeros(len(offsets) - 1, np.uint32)
@@ -509,73 +385,3 @@ def days(data, offsets):  # type: ignore[no-untyped-def]
             elif place == 9 and parts == 2:
                 out[number] += min(value, uint32(31))
     return out
-
-
-@_kernel
-def components(one, two, count):  # type: ignore[no-untyped-def]
-    """The smallest node that each of `count` nodes is joined with by edges (one[i], two[i]), int64."""
-    parent = np.arange(count)
-    for edge in range(len(one)):
-        left, right = one[edge], two[edge]
-        while parent[left] != left:
-            parent[left] = parent[parent[left]]
-            left = parent[left]
-        while parent[right] != right:
-            parent[right] = parent[parent[right]]
-            right = parent[right]
-        if left < right:
-            parent[right] = left
-        else:
-            parent[left] = right
-    for node in range(count):
-        parent[node] = parent[parent[node]]  # parents come first, so theirs are final
-    return parent
-
-
-@_kernel
-def settle(sequence, text_of, group_of, short, needs, edges, near, alike):  # type: ignore[no-untyped-def]
-    """Decides every document in turn, best first: it stays unless something that stays stands for it.
-
-    `sequence` are documents in their total order; `text_of` their distinct text, `group_of` their
-    publication or -1, `short` whether they are an abstract or a title, `needs` the Jaccard that
-    makes them a near copy. Text t is near near[edges[t]:edges[t + 1]], verified, with Jaccard
-    `alike`. Returns why (0 stays, 1 full text,
-    2 publication, 3 exact, 4 near), the document that stands for it (-1) and the Jaccard (nan).
-    """
-    count = len(sequence)
-    why = np.zeros(count, np.uint8)
-    twin = np.full(count, -1, np.int64)
-    similarity = np.full(count, np.nan)
-    of_text = np.full(len(edges) - 1, -1, np.int64)
-    of_group = np.full(count, -1, np.int64)
-    turn = np.empty(count, np.int64)
-    for place in range(count):
-        turn[sequence[place]] = place
-    for place in range(count):
-        document = sequence[place]
-        text, group = text_of[document], group_of[document]
-        if group >= 0 and of_group[group] >= 0:
-            twin[document] = of_group[group]
-            why[document] = 1 if short[document] and not short[of_group[group]] else 2
-            continue
-        if of_text[text] >= 0:
-            twin[document] = of_text[text]
-            similarity[document] = 1.0
-            why[document] = 3
-            continue
-        best = -1
-        for edge in range(edges[text], edges[text + 1]):
-            other = of_text[near[edge]]
-            if other < 0 or alike[edge] < max(needs[document], needs[other]):
-                continue
-            if best < 0 or turn[other] < turn[best]:
-                best = other
-                similarity[document] = alike[edge]
-        if best >= 0:
-            twin[document] = best
-            why[document] = 4
-            continue
-        of_text[text] = document
-        if group >= 0:
-            of_group[group] = document
-    return why, twin, similarity

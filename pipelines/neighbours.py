@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from corpus import shards
 from corpus.files import writing
-from pipelines import minhash
+from pipelines import buckets, minhash
 from pipelines.columns import array, batches, blocks, in_range, joined, mapped, save, strings
 
 ROWS = 32_768  # of a signature file's batch: 128 kB per band, 4 MB of sketches
@@ -177,10 +177,10 @@ def band_pairs(
             if len(keyed) - count < len(keys):
                 keyed = np.concatenate([keyed, np.empty(len(keyed) // 4, np.uint64)])
             mine = playing[there : there + len(keys)]
-            count = minhash.pack_keys(keys, mine, there, low << 16, high << 16, keyed, count)
+            count = buckets.pack_keys(keys, mine, there, low << 16, high << 16, keyed, count)
     keyed = keyed[:count]
     keyed.sort()
-    members, edges = minhash.buckets(keyed, BUCKET)
+    members, edges = buckets.buckets(keyed, BUCKET)
     del keyed
     pieces: list[np.ndarray] = []
     width = mapped(read_plan(plan)[0].signature).schema.field("sketch").type.byte_width
@@ -199,8 +199,8 @@ def _pairs(plan: Path, members: np.ndarray, edges: np.ndarray, ranks: np.ndarray
     needed = members[by]
     seat = np.empty(len(members), np.uint32)
     seat[by] = np.arange(len(members), dtype=np.uint32)
-    minhash.best_first(edges - edges[0], seat, ranks[needed])
-    pairs = minhash.bucket_pairs(edges - edges[0], seat, sketches(plan, needed), floor, sure, HEADS)
+    buckets.best_first(edges - edges[0], seat, ranks[needed])
+    pairs = buckets.bucket_pairs(edges - edges[0], seat, sketches(plan, needed), floor, sure, HEADS)
     one = needed[(pairs >> np.uint64(32)).astype(np.int64)].astype(np.uint64)
     two = needed[(pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)].astype(np.uint64)
     return (np.minimum(one, two) << np.uint64(32)) | np.maximum(one, two)

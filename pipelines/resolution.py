@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from corpus import shards
 from corpus.files import BadInput, writing
-from pipelines import certificate, clusters, identity, minhash, neighbours, verdicts
+from pipelines import buckets, certificate, clusters, identity, neighbours, verdicts
 from pipelines.columns import batches, building, mapped, save
 from pipelines.dedup import SHORT, Duplicates, Part, Run, Summary
 from pipelines.neighbours import Place
@@ -348,7 +348,7 @@ class Resolution:
             )
         one, two = clusters.split(verified[(verified & np.uint64(0xFFFFFFFF)) < self.texts])
         known, seat = np.unique(np.concatenate([one, two]), return_inverse=True)
-        chained = minhash.components(seat[: len(one)], seat[len(one) :], len(known))
+        chained = buckets.components(seat[: len(one)], seat[len(one) :], len(known))
         near = decided["text"][decided["why"] == clusters.NEAR]
         return {
             "number": len(twins),
