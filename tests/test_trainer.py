@@ -577,6 +577,22 @@ def test_another_build_is_refused(single, alone, tmp_path):
         alone("--build", make_build(tmp_path / "other", seed=1), "--out", single)
 
 
+def test_what_was_learned_from_restricted_text_is_private(alone, tmp_path):
+    build = make_build(tmp_path / "build", 40)
+    manifest.write(build / manifest.NAME, {**manifest.load(build), "restricted": True})
+    before = os.umask(0o022)
+    try:
+        assert alone("--build", build, "--out", tmp_path / "out", *COMMON, "--stop-after", 1) == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "out").stat().st_mode & 0o077 == 0
+
+
+def test_a_model_that_is_not_there_is_refused_in_words(build, alone, tmp_path):
+    with pytest.raises(ValueError, match=r"--model .*: no folder with a config\.json"):
+        alone("--build", build, "--out", tmp_path / "out", "--model", tmp_path)
+
+
 def test_a_model_with_fewer_token_ids_than_the_build_is_refused():
     config = model.LlamaConfig(vocab_size=100)
     used = recipe.Recipe(model="small")

@@ -24,7 +24,10 @@ class Log:
         if wandb:
             import wandb as service
 
-            self._wandb = service.init(project=wandb, config=config, dir=str(out), id=out.name, resume="allow")
+            settings = service.Settings(console="off")  # numbers only: no ids of documents leave this machine
+            self._wandb = service.init(
+                project=wandb, config=config, dir=str(out), id=out.name, resume="allow", settings=settings
+            )
 
     def say(self, line: str) -> None:
         if self.active:

@@ -34,7 +34,13 @@ def load_config(recipe: Recipe, tokenizer: Mapping[str, Any]) -> PreTrainedConfi
             tie_word_embeddings=False,
         )
     else:
-        config = AutoConfig.from_pretrained(recipe.model)
+        try:
+            config = AutoConfig.from_pretrained(recipe.model)
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"--model {recipe.model}: no folder with a config.json and no model that can be fetched from the hub "
+                f"({str(error).strip().splitlines()[0]})"
+            ) from error
     if config.vocab_size < vocabulary:
         raise ValueError(
             f"--model {recipe.model} knows {config.vocab_size} token ids, the build was counted with {vocabulary} "

@@ -25,6 +25,7 @@ and the run goes on from the last checkpoint; Slurm's warning before the time is
 import argparse
 import dataclasses
 import math
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -166,6 +167,8 @@ def what_is_wrong(loss: float, before: tuple[float, ...], deviations: float) -> 
 
 def train(args: argparse.Namespace, ranks: Ranks) -> int:
     content = open_manifest(args.build)
+    if content.get("restricted"):
+        os.umask(0o077)  # what was learned from credentialed text is for nobody else on this machine
     name = Path(args.model or (named(args.recipe).model if args.recipe else "tiny")).name
     out = args.out or Path("runs") / f"{args.build.resolve().name}-{name}"
     found = checkpoint.whole(out)
