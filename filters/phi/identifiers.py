@@ -205,7 +205,7 @@ _EXPLICIT = re.compile(r"(?::|#|\b(?:ext\.?|extension|pager|beeper|bleep|id|numb
 _PART = frozenset("-./")
 _BEFORE = 48  # characters in which a label is looked for
 _UNITS = re.compile(
-    r"[ ]?(?:%|mg|ml|mcg|kg|lbs?\b|cc\b|mm|cm|units?\b|bpm|days?\b|weeks?\b|months?\b|years?\b|hours?\b|hrs?\b|minutes?\b|mins?\b|x ?\d|[/]\d)",
+    r"[ ]?(?:%|(?:mg|ml|mcg|kg|lbs?|cc|mm|cm|units?)\b|bpm|days?\b|weeks?\b|months?\b|years?\b|hours?\b|hrs?\b|minutes?\b|mins?\b|x ?\d|[/]\d)",
     re.IGNORECASE,
 )
 

@@ -117,6 +117,10 @@ def _cut(text: str, start: int, end: int, strong: bool, title: bool = False) -> 
     for found in _TOKEN.finditer(text, start, end):
         token = found[0]
         word = _plain(token)
+        if kept is None and not token[:1].isalpha():
+            continue
+        if kept is None and start < found.start() and not text[start : found.start()].strip(" ,.;:-'\"("):
+            start = found.start()
         if len(word) <= 1 or token[:1].islower():
             if (
                 kept is not None
@@ -134,7 +138,11 @@ def _cut(text: str, start: int, end: int, strong: bool, title: bool = False) -> 
         )
         if (known.stop and not titled) or (known.product and not known.given and not titled):
             break
-        if token.isupper() and word in ACRONYMS and not (count and known.family and text[start:end].isupper()):
+        if (
+            word in ACRONYMS
+            and token.removesuffix("'s").removesuffix("’s").isupper()
+            and not (count and known.family and text[start:end].isupper())
+        ):
             break
         if count and not (known.given or known.family or not known.common):
             break
@@ -158,6 +166,10 @@ def _cut(text: str, start: int, end: int, strong: bool, title: bool = False) -> 
     return (start, kept) if kept > start else None
 
 
+# A second word of a state is found as a name now and then: states stay.
+_STATE = re.compile(r"(?:North|South|West|New)[ ](?:Carolina|Dakota|Virginia|York|Jersey|Mexico|Hampshire)$")
+
+
 class Names:
     """Finds names by context, lists and model, then every further mention of them in the document."""
 
@@ -170,6 +182,7 @@ class Names:
         )
         found += _TYPIST.find(page)
         found += self._initialed(page)
+        found = [span for span in found if not _STATE.search(page.text, max(0, span.start - 6), span.end)]
         yield from found
         yield from self._again(page, found)
 
@@ -281,7 +294,7 @@ class Names:
             yield from _pairs(text, group)
         elif not group[0][2].isascii() and group[0][3].family and _accented(text, group[0]):
             yield Span(start, group[0][1], "NAME", "accented")
-        elif group[0][3].given == 3 and _alone(text, group[0]):
+        elif group[0][3].given > 1 and _alone(text, group[0]):
             yield Span(start, group[0][1], "NAME", "given")
 
     def _again(self, page: Scan, found: list[Span]) -> Iterator[Span]:
@@ -302,7 +315,8 @@ class Names:
         pattern = regex.compile(rf"(?<![\p{{L}}])(?:{options})(?![\p{{L}}])", regex.V1)
         for match in matches(pattern, "again", page.lower):
             word = page.text[match.start() : match.end()]
-            if not word.islower() and not _eponym(page.text, *match.span()):
+            state = _STATE.search(page.text, max(0, match.start() - 6), match.end())
+            if not word.islower() and not state and not _eponym(page.text, *match.span()):
                 yield Span.of(match, 0, "NAME", "again")
 
 
@@ -401,9 +415,14 @@ def _unlike(known: Traits) -> bool:
 _SUFFIX = re.compile(r",?[ ](?:Jr|Sr|II|III|IV)\b\.?")
 
 
+_MONTHS = frozenset(("january", "april", "may", "june", "july", "august"))
+
+
 def _alone(text: str, word: "tuple[int, int, str, Traits]") -> bool:
     """Whether one of the commonest given names, with nothing beside it, is a person and no thing."""
     start, end, token, known = word
+    if _plain(token) in _MONTHS or not token.isalpha():
+        return False
     if (
         known.common
         or known.stop
@@ -453,7 +472,7 @@ def _pairs(text: str, group: "list[tuple[int, int, str, Traits]]") -> Iterator[S
         ):
             yield Span(start, following[1], "NAME", "initialed")
         if (
-            known.given
+            (known.given or (not word.isascii() and known.family))
             and not known.common
             and not known.stop
             and not (known.eponym and known.given < 3)

@@ -11,6 +11,7 @@ from filters.phi.rules import Rule
 from filters.phi.safe import EPONYMS, FUNCTION, PRODUCTS, STOPS
 from filters.phi.scan import Scan
 from filters.phi.spans import Span
+from filters.phi.traits import traits
 
 _CAP = r"(?:\p{Lu}[\p{L}'’]{1,24}(?:-\p{Lu}?[\p{L}'’]{1,24})?|\p{Lu}\.)"
 _SUFFIX = (
@@ -153,8 +154,9 @@ def rules(locales: tuple[Locale, ...]) -> tuple[Rule, ...]:
         Rule("STREET", "street_tail", rf"(?<![\w/.-])(?P<what>{_NUMBER},?[ ]{_DIRECTION}?(?:{_CAP}[ ]){{1,4}}?{_SUFFIX}\b\.?(?:{_UNIT}|(?=,?[ \n]{_CAP}(?:[ ]{_CAP}){{0,3}},[ ](?:{regions})\b)))(?!\w)", near, (8, 160)),
         Rule("STREET", "po_box", r"(?i)(?<!\w)(?:p\.? ?o\.? box|post office box)[ #]{1,2}\d{1,7}(?!\w)", ("box",), (12, 16)),
         Rule("STREET", "military", r"(?<!\w)(?:PSC|Unit|CMR|psc|unit|cmr) \d{3,5},? (?i:box) \d{2,5}(?:[ \n,]{1,3}(?i:APO|FPO|DPO) (?i:AA|AE|AP)[ ,]{0,2}(?:\d{5})?)?(?!\w)", ("box",), (14, 40)),
+        Rule("STREET", "street_unit", r"(?<![\w/.-])(?P<what>\d{1,5}[A-Za-z]? [^\n,;:()]{3,44}?,?[ \n]{1,3}(?i:apt|apartment|suite|flat)\b\.? ?#?\d{1,5}[A-Z]?)(?!\w)", ("apt", "apartment", "suite", "flat"), (60, 20), check=_street_words),
         Rule("STREET", "unit", r"(?<!\w)(?<!(?:perative|perating|rocedure|urgical) )(?:Apt|Apartment|Suite|Ste|Flat|APT|SUITE|apt)\b\.? ?#?\d{1,5}[A-Z]?(?!\w)", ("apt", "apartment", "suite", "ste", "flat"), (14, 20)),
-        Rule("STREET", "address_labelled", rf"(?<!\w)(?i:(?:home |mailing |street |residential |billing |postal )?address)[ ]?:[ ]{{0,3}}(?P<what>(?:{_NUMBER}|Flat|Apt|Unit|\p{{Lu}}\p{{Ll}}+ (?:House|Cottage|Farm|Court|Lodge))[ ,][^\n,;]{{3,60}}{tail})", ("address",), (14, 200)),
+        Rule("STREET", "address_labelled", rf"(?<!\w)(?i:(?:home |mailing |street |residential |billing |postal )?address)(?:[ ]?:|[ ]is|[ ]to)[ ]{{0,3}}\n?(?P<what>(?:{_NUMBER}|Flat|Apt|Unit|\p{{Lu}}\p{{Ll}}+ (?:House|Cottage|Farm|Court|Lodge))[ ,][^\n,;]{{3,60}}{tail})", ("address",), (14, 200)),
         Rule("CITY", "city_region_zip", rf"(?<!\w)(?P<what>{_CAP}(?:[ -]{_CAP}){{0,3}}),?[ ](?=(?:{regions})\b[., ]{{0,2}}[ \n]?\d{{5}}(?!\d))", five, (80, 8)),
         Rule("CITY", "city_postcode", rf"(?<!\w)(?P<what>{_CAP}(?:[ -]{_CAP}){{0,2}}),?[ \n](?=[A-Z]{{1,2}}\d[A-Z\d]? \d[A-Z]{{2}}\b)", regex.compile(r" \d[A-Z]{2}\b"), (60, 4)),
         Rule("ZIP", "zip_after_region", rf"(?<!\w)(?:{regions})[.,]?[ \n]{{1,2}}(?P<what>\d{{5}}(?:-\d{{4}})?)(?![\w-])", five, (40, 8)),
@@ -171,6 +173,12 @@ def _street(match: "regex.Match[str]") -> bool:
     """`2 Dr. Smith` and `3 St` are no addresses: a word stands between the number and its street."""
     words = match["what"].split()
     return len(words) > 2 and not (words[1].lower() in STOPS and words[2].rstrip(".") in ("Dr", "Pl", "Ct", "St"))
+
+
+def _street_words(match: "regex.Match[str]") -> bool:
+    """Between the number and the flat stands a name: nothing of a clinic's."""
+    words = match["what"].lower().split()[1:-2]
+    return bool(words) and not any(word.strip(".") in FUNCTION or traits(word.strip(".")).product for word in words)
 
 
 def _specific(name: str) -> bool:
