@@ -4,7 +4,8 @@
 
 DATA is a folder with raw/notes (mtsamples.csv.gz, aci-bench/*.csv) and deid/ (presidio-research, templated-notes).
 Prints thousand characters a second of CPU time on one core, recall and precision on planted notes, characters
-masked in notes with next to no identifiers, and the gold sets. The peer needs the named spaCy model; without it its rows are left out.
+masked in notes with next to no identifiers, and the gold sets. The peer needs the named spaCy model; without it its
+rows are left out.
 """
 
 import argparse
@@ -84,8 +85,8 @@ def masked_share(find: Find, texts: list[str]) -> float:
 def templated(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """Notes of the templated set and the values that stand after their labels."""
     value = re.compile(
-        r"Patient: (.+?) \(Age|Address: (.+?),|Facility: (.+)|DOB (\S+?),|Admit (\S+?),|Discharge (\S+)|Phone (.+?), Fax|"
-        r"Fax (.+?), Email|Email (\S+)|SSN (\S+?),|(MRN\d+)|(HPBN\d+)|(ACCT\S+)|Driver (\S+)|Plate (\S+?),|(VIN\w+)|"
+        r"Patient: (.+?) \(Age|Address: (.+?),|Facility: (.+)|DOB (\S+?),|Admit (\S+?),|Discharge (\S+)|"
+        r"Phone (.+?), Fax|Fax (.+?), Email|Email (\S+)|SSN (\S+?),|(MRN\d+)|(HPBN\d+)|(ACCT\S+)|Driver (\S+)|Plate (\S+?),|(VIN\w+)|"
         r"SN (\S+)|URL (\S+?),|IP (\S+)|Fingerprint ID (\S+)|(IMG\S+)|Study Key (\S+)"
     )  # fmt: skip
     with gzip.open(folder / "deid/templated-notes/phi_data.jsonl.gz", "rt") as file:
