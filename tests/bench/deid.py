@@ -86,7 +86,8 @@ def templated(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """Notes of the templated set and the values that stand after their labels."""
     value = re.compile(
         r"Patient: (.+?) \(Age|Address: (.+?),|Facility: (.+)|DOB (\S+?),|Admit (\S+?),|Discharge (\S+)|"
-        r"Phone (.+?), Fax|Fax (.+?), Email|Email (\S+)|SSN (\S+?),|(MRN\d+)|(HPBN\d+)|(ACCT\S+)|Driver (\S+)|Plate (\S+?),|(VIN\w+)|"
+        r"Phone (.+?), Fax|Fax (.+?), Email|Email (\S+)|SSN (\S+?),|(MRN\d+)|"
+        r"(HPBN\d+)|(ACCT\S+)|Driver (\S+)|Plate (\S+?),|(VIN\w+)|"
         r"SN (\S+)|URL (\S+?),|IP (\S+)|Fingerprint ID (\S+)|(IMG\S+)|Study Key (\S+)"
     )  # fmt: skip
     with gzip.open(folder / "deid/templated-notes/phi_data.jsonl.gz", "rt") as file:
