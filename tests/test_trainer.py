@@ -280,6 +280,13 @@ def test_the_optimiser_has_the_recipes_values_and_spares_norms():
     assert len(decayed["params"]) + len(spared["params"]) == len(names)
 
 
+def test_layers_are_found_before_and_after_sharding(alone):
+    used = recipe.replace(recipe.TINY, dtype="fp32")
+    config = model.load_config(used, TOKENIZER)
+    assert len(model.layers(model.empty_model(used, config))) == 4
+    assert len(model.layers(parallel.make(used, config, processes.Ranks(torch.device("cpu"), 0, 1, 0)).model)) == 4
+
+
 def test_parameters_and_operations_are_counted_as_published():
     config = model.LlamaConfig(hidden_size=5120, intermediate_size=13824, num_hidden_layers=40, num_attention_heads=40)
     size, flops = model.size_and_flops(recipe.Recipe(sequence=4096), config)

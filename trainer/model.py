@@ -106,7 +106,8 @@ def prepare(model: PreTrainedModel, recipe: Recipe) -> None:
 def layers(model: nn.Module) -> list[nn.Module]:
     """The blocks that are gathered, computed again and compiled one by one."""
     names = set(getattr(model, "_no_split_modules", None) or ())
-    found = [module for module in model.modules() if type(module).__name__ in names]
+    # By the names of base classes too: fully_shard makes FSDPLlamaDecoderLayer of LlamaDecoderLayer.
+    found = [module for module in model.modules() if names & {kind.__name__ for kind in type(module).__mro__}]
     if not found:
         raise ValueError(f"{type(model).__name__} does not say which of its modules are layers (_no_split_modules)")
     return found
