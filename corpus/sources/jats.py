@@ -36,12 +36,13 @@ _PLAIN = {
     *("italic", "bold", "underline", "sc", "monospace", "named-content", "styled-content", "ext-link", "uri", "email"),
     *("roman", "sans-serif", "overline", "abbrev", "strike", "i", "b", "a", "u", "inline-supplementary-material"),
 }  # fmt: skip
+_SECTIONS = {"sec", "app", "treatment-sec"}
 _FLOATS = {"fig", "fig-group", "table-wrap", "table-wrap-group", "boxed-text", "chem-struct-wrap", "media"}
 _BLOCKS = {
     *("list", "def-list", "disp-quote", "verse-group", "preformat", "code", "statement", "speech", "p", "sec", "array"),
     *("disp-formula-group", "table", "question-wrap", "answer", "question", "explanation"),
 }  # fmt: skip
-_KEPT_ALWAYS = _FLOATS | _BLOCKS | {"disp-formula"}
+_KEPT_ALWAYS = _FLOATS | _BLOCKS | _SECTIONS | {"disp-formula"}
 
 # `xref` whose text is a mark of its own; of all others (figures, tables, sections) it is part of the sentence
 _MARKERS = {"fn", "table-fn", "aff", "corresp", "author-notes", "contrib"}
@@ -152,6 +153,10 @@ class _Reader:
 
     def abstract(self, element: etree._Element) -> list[str]:
         """Paragraphs of an abstract; the title of a part stands before its first paragraph."""
+        if not any(LOCAL[part.tag] in ("sec", "p") for part in element):
+            loose: list[str] = []
+            self.blocks(element, 3, loose)
+            return loose
         out: list[str] = []
         for part in element:
             name = LOCAL[part.tag]
@@ -216,7 +221,7 @@ class _Reader:
         name = LOCAL[element.tag]
         if name == "p":
             self.paragraph(element, out)
-        elif name in ("sec", "app"):
+        elif name in _SECTIONS:
             self.section(element, level, out)
         elif name == "list":
             out += self.listed(element)
@@ -351,24 +356,25 @@ class _Reader:
         return ["\n".join(lines)] if lines else []
 
     def caption(self, element: etree._Element, out: list[str]) -> None:
-        """Label, title and text of a figure or table in one paragraph."""
-        label, caption = child(element, "label"), child(element, "caption")
-        if caption is None:
-            return
+        """Label, title and text of a figure or table in one paragraph; then what else lies in a figure."""
         words = self.words
-        head = self.inline(label) if label is not None else ""
-        title = child(caption, "title")
+        label, caption = child(element, "label"), child(element, "caption")
         inner: list[str] = []
-        if title is not None:
-            self.say(self.raw(title, inner, ""), inner)
-        self.blocks(caption, 6, inner)
+        if caption is not None:
+            title = child(caption, "title")
+            if title is not None:
+                self.say(self.raw(title, inner, ""), inner)
+            self.blocks(caption, 6, inner)
+        if inner:
+            head = self.inline(label) if label is not None else ""
+            text = " ".join([_stopped(head), *map(_stopped, inner[:-1]), inner[-1]]).strip()
+            if text not in self.said:
+                self.said.add(text)
+                out.append(text)
+        for part in element:  # figure supplements, legends beside the caption
+            if LOCAL[part.tag] in ("p", "fig", "list", "def-list") and LOCAL[element.tag] == "fig":
+                self.block(part, 6, out)
         self.words = words  # prose is what the body says, not what its pictures show
-        if not inner:
-            return
-        text = " ".join([_stopped(head), *map(_stopped, inner[:-1]), inner[-1]]).strip()
-        if text not in self.said:
-            self.said.add(text)
-            out.append(text)
 
     def table(self, element: etree._Element, out: list[str]) -> None:
         """Cells between bars, a row a line; notes below as paragraphs."""
@@ -457,8 +463,10 @@ class _Reader:
                 out.append("\x02")
             else:
                 out.append(" ")
-        elif name == "break":
+        elif name in ("break", "br"):
             out.append(" ")
+        elif name == "taxon-name-part":  # Bulbophyllum|leucoglossum, two words without a space between
+            out.append(f" {self.within(part, held, floats)} ")
         elif name in _SILENT:
             # a picture in a line leaves like a citation: with the brackets around it
             out.append(CITED if name in ("inline-graphic", "fn") else "")

@@ -136,6 +136,8 @@ def below(element: etree._Element, out: list[str], kept: bool, required: bool, f
         skip = not name or (kept and name in OUT)
         if kept and name == "xref" and (child.get("ref-type") or "") in MARKS:
             skip = True
+            if required and NAMED.search("".join(child.itertext())):
+                out.append("\x00")
         if kept and name == "preformat" and child.get("preformat-type") == "pmc-ocr-text":
             skip = True
         if kept and name in ("sec", "app", "boxed-text") and is_aside(child):
@@ -157,6 +159,37 @@ def below(element: etree._Element, out: list[str], kept: bool, required: bool, f
         if name not in INLINE:
             out.append(" ")
         out.append(child.tail or "")
+
+
+# a citation by name or year, and the bracket around it: the names in it go with it
+NAMED = re.compile(r"[A-Za-z]{2}|(?:1[89]|20)\d\d")
+CITING = re.compile(r"[(\[][^()\[\]]*\x00[^()\[\]]*[)\]]")
+SMALL = {
+    *(
+        "et",
+        "al",
+        "and",
+        "e",
+        "g",
+        "see",
+        "also",
+        "reviewed",
+        "in",
+        "by",
+        "for",
+        "a",
+        "review",
+        "cf",
+        "de",
+        "van",
+        "von",
+    )
+}
+
+
+def uncited(text: str) -> str:
+    """Text without the brackets that hold nothing but names around a citation."""
+    return CITING.sub(lambda m: "" if {w for w in WORD.findall(m[0]) if w[0].islower()} <= SMALL else m[0], text)
 
 
 FLOATS = {"fig", "fig-group", "table-wrap", "table-wrap-group", "boxed-text", "media"}
@@ -210,7 +243,7 @@ def article_words(article: etree._Element) -> tuple[list[str], list[str], int, i
     allowed: list[str] = []
     below(article, allowed, False, False)
     sizes = [sum(map(len, words("".join(side)))) for side in (whole, kept)]
-    return words("".join(required)), words("".join(allowed)), sizes[0], sizes[0] - sizes[1]
+    return words(uncited("".join(required))), words("".join(allowed)), sizes[0], sizes[0] - sizes[1]
 
 
 def articles(data: bytes) -> list[etree._Element]:
