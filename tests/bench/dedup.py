@@ -8,7 +8,8 @@ from outside. Peers run under the interpreters of `--peers` (those in which they
 
     python -m tests.bench.dedup --documents 50000 --peers PEERS/bin/python --folder /tmp/bench
 
-`--slope` runs this project alone from 50k to 1M documents. Speeds are documents per CPU second.
+The slope: `--documents 50000 200000 1000000 --only "this project"`; with `--workers 2` tasks run on
+Ray, whose workers' CPU seconds are not seen. Speeds are documents per CPU second, start included.
 """
 
 import argparse
@@ -259,7 +260,7 @@ def measured(command: list[str]) -> dict[str, float]:
         while process.poll() is None:
             every, anonymous = map(sum, zip((0, 0), *map(held, family(process.pid)), strict=True))
             peak[0], own[0] = max(peak[0], every), max(own[0], anonymous)
-            time.sleep(0.2)
+            time.sleep(0.5)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
