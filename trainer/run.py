@@ -252,8 +252,8 @@ def train(args: argparse.Namespace, ranks: Ranks) -> int:
             log.say(
                 f"step {now.step + 1}: {why}. No checkpoint holds this step. It read the windows {start_at} to "
                 f"{end - 1} with {len(ids)} documents ({', '.join(ids[:8])}{', …' if len(ids) > 8 else ''}; all in "
-                f"{out}/log.jsonl). See them with: python -m pipelines.trace {args.build} --window {start_at}-{end - 1} "
-                f"--sequence {recipe.sequence} --packing {recipe.packing}\n"
+                f"{out}/log.jsonl). See them with: python -m pipelines.trace {args.build} "
+                f"--window {start_at}-{end - 1} --sequence {recipe.sequence} --packing {recipe.packing}\n"
                 f"to go on without them: the same command with --skip {recipe.skip}{',' * bool(recipe.skip)}"
                 f"{start_at}:{end}; to take them as they are: --spike 0"
             )
