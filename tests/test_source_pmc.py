@@ -143,6 +143,17 @@ def test_entities_of_a_dtd_that_is_not_there_25(tmp_path, head):
     assert document.text.split("\n\n")[1] == "1α2 – 3 <4 &unheard;"
 
 
+def test_no_dtd_is_looked_for_25(tmp_path, monkeypatch):
+    """Neither on the network nor in the working folder, where a DTD could hold anything."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.dtd").write_text('<!ENTITY alpha "wrong"><!ATTLIST article article-type CDATA "retraction">')
+    for system in ("x.dtd", "http://dtd.invalid/x.dtd"):
+        xml = f'<!DOCTYPE article PUBLIC "-//NLM//DTD" "{system}">{jats("<p>1&alpha;</p>")}'
+        for found in (read(tmp_path, xml), PMC().read(packed(tmp_path, {"a.xml": xml.encode()}), "b.tar.gz")):
+            (document,) = found
+            assert document.text.endswith("1α") and "type" not in document.meta and "error" not in document.meta
+
+
 def test_entities_that_the_file_declares_25(tmp_path):
     head = '<!DOCTYPE article SYSTEM "x.dtd" [<!ENTITY drug "aspirin"> <!-- ]> -->]>'
     (document,) = read(tmp_path, head + jats("<p>&drug;</p>"))

@@ -295,11 +295,16 @@ class _Reader:
         if aside(heading, element.get("sec-type") or "", top):
             return
         inner: list[str] = []
+        caption = child(element, "caption")
+        if caption is not None:  # of a box; some hold all of its text
+            self.blocks(caption, min(level + 1, 6), inner)
         self.blocks(element, min(level + 1, 6), inner)
         if inner:
             if heading:
                 out.append(f"{'#' * level} {heading}")
             out += inner
+        elif heading.count(" ") > 12:  # a paragraph that was marked up as a title
+            self.say(heading, out)
 
     def paragraph(self, element: etree._Element, out: list[str]) -> None:
         held: list[list[str]] = []

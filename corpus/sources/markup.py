@@ -40,7 +40,7 @@ class _Locals(dict[object, str]):
 LOCAL = _Locals()
 
 
-def _parser() -> etree.XMLParser:
+def _parser(collect_ids: bool) -> etree.XMLParser:
     # no network and no DTD: publishers' DTDs are hundreds of files, and hosts in XML are not ours to ask
     return etree.XMLParser(
         remove_comments=True,
@@ -49,11 +49,14 @@ def _parser() -> etree.XMLParser:
         load_dtd=False,
         no_network=True,
         huge_tree=True,
-        collect_ids=False,  # nothing is looked up by xml:id: a fifth of the time of a small record
+        collect_ids=collect_ids,
     )
 
 
-_PARSER = _parser()
+_PARSER = _parser(collect_ids=True)
+# Without a table of ids a small record takes a fifth less time; but lxml 6.1 then looks for the DTD that a
+# DOCTYPE names, whatever load_dtd says, so this one is for text that begins with its root element.
+_BARE = _parser(collect_ids=False)
 
 
 def _expand(data: bytes) -> bytes:
@@ -106,14 +109,15 @@ def parse(data: bytes) -> etree._Element:
         if declared_encoding(text[:256]) not in ("utf-8", "iso-8859-1", "latin-1", "windows-1252"):
             raise Malformed("named entities in an encoding that is no superset of ASCII")
         text = _expand_in(text)
+    parser = _PARSER if text[1:2] in (b"?", b"!") or not text.startswith(b"<") else _BARE
     try:
-        return etree.fromstring(text, _PARSER)
+        return etree.fromstring(text, parser)
     except etree.XMLSyntaxError as error:
         if error.code == etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE:
             bound = _bind(text)
             if bound != text:
                 try:
-                    return etree.fromstring(bound, _PARSER)
+                    return etree.fromstring(bound, parser)
                 except etree.XMLSyntaxError as again:
                     raise Malformed(_reason(again)) from None
         raise Malformed(_reason(error)) from None
