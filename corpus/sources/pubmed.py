@@ -90,7 +90,7 @@ class PubMed:
         try:
             if not record.whole:
                 raise Malformed(f"the {record.name} does not end")
-            data, mesh = lean(record.data)
+            data, mesh = lean(record.data) if record.plain else (record.data, None)
             yield from read_record(record.name, parse(data), mesh, file, record.position)
         except Malformed as error:
             yield Document(

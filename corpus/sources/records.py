@@ -27,12 +27,16 @@ _XMLNS = re.compile(rb"""\sxmlns(?::[\w.-]+)?\s*=\s*(?:"[^"]*"|'[^']*')""")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its name, its bytes, its place in the file (from 0), and whether its end was found."""
+    """One record: its name, its bytes, its place in the file (from 0), and whether its end was found.
+
+    A plain one holds tags and text alone: no comment, CDATA section or instruction that may look like a tag.
+    """
 
     name: str
     data: bytes
     position: int
     whole: bool = True
+    plain: bool = False
 
 
 class Records:
@@ -168,23 +172,30 @@ class Records:
             self._entities = whole
         self._at = at
 
-    def _record(self, name: bytes) -> tuple[int, bool]:
-        """End of the record that begins at `_at` (an offset from there), and whether it is whole."""
-        tag = name.rpartition(b":")[2]
-        closing, opening = b"</" + name, re.compile(rb"<(?:[\w.-]+:)?" + tag + rb"(?=[\s/>])")
+    def _record(self, name: bytes) -> tuple[int, bool, bool]:
+        """End of the record that begins at `_at` (an offset from there), whether it is whole, and plain."""
+        closing = b"</" + name + b">"
+        after = self._buffer.find(b"<" + name, self._at + 1)  # where the next one begins, if that is in sight
+        look = self._buffer.find if after < 0 else self._buffer.rfind
+        end = look(closing, self._at, len(self._buffer) if after < 0 else after)
+        # one character is found much faster than two, and most records hold neither
+        find = self._buffer.find
+        marked = end < 0 or any(
+            find(mark[1:], self._at, end) >= 0 and find(mark, self._at, end) >= 0 for mark in (b"<!", b"<?")
+        )
+        if not marked:
+            return end + len(closing) - self._at, True, True
+        opening = re.compile(rb"<(?:[\w.-]+:)?" + name.rpartition(b":")[2] + rb"(?=[\s/>])")
         first = self._find(b">", self._at)
         if first > 0 and self._buffer[self._at + first - 1 : self._at + first] == b"/":
-            return first + 1, True
+            return first + 1, True, False
         end = self._find(closing, self._at)
-        if end >= 0 and self._byte(end + len(closing)) != b">":
-            end = self._find(closing + b">", self._at + end)  # </article-meta> does not end an <article>
         if end < 0 or any(self._buffer.find(mark, self._at, self._at + end) >= 0 for mark in (b"<!", b"<?")):
-            return self._careful(closing, opening)
-        again = self._buffer.find(b"<" + name, self._at + 1, self._at + end)
-        if again >= 0 and (found := opening.search(self._buffer, again, self._at + end)):
-            return found.start() - self._at, False
-        last = self._find(b">", self._at + end)
-        return (last + 1, True) if last >= 0 else (end, False)
+            return *self._careful(closing[:-1], opening), False
+        again = opening.search(self._buffer, self._at + 1, self._at + end)
+        if again:
+            return again.start() - self._at, False, False
+        return end + len(closing), True, True
 
     def _careful(self, closing: bytes, opening: re.Pattern[bytes]) -> tuple[int, bool]:
         """Like `_record`, past comments, CDATA sections and processing instructions."""
@@ -235,12 +246,12 @@ class Records:
                 self._at = found.end()
             else:
                 name = found.group(1) + found.group(2)
-                size, whole = self._record(name)
+                size, whole, plain = self._record(name)
                 if not whole and self._ended and not self._closes():
                     raise BadInput(self._short())
                 data = self._buffer[self._at : self._at + size]
                 self._at += max(size, 1)
-                yield Record(found.group(2).decode(), self._framed(data), position, whole)
+                yield Record(found.group(2).decode(), self._framed(data), position, whole, plain)
                 position += 1
         if not closed:
             raise BadInput(self._short())
