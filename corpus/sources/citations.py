@@ -128,7 +128,9 @@ def uncite(text: str) -> str:
         text = _settle(text)
     if CITED not in text and _DATED not in text:
         return text
-    text = _PLAIN.sub(CITED, text)
+    text = text.replace("[\x00]", CITED).replace("(\x00)", CITED)
+    if "[\x00" in text or "(\x00" in text or "[\x07" in text or "(\x07" in text:
+        text = _PLAIN.sub(CITED, text)
     for _ in range(4):  # brackets in brackets
         text, count = _GROUP.subn(_group, text)
         if not count:

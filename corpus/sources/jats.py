@@ -23,7 +23,7 @@ from lxml import etree
 from corpus.sources.asides import aside, rank_of_abstract
 from corpus.sources.citations import CITED, CLOSE, OPEN, uncite
 from corpus.sources.formulas import PICTURED, formula
-from corpus.sources.markup import LANG, LOCAL, subscript, superscript, tidy, unescaped
+from corpus.sources.markup import LANG, LOCAL, subscript, superscript, unescaped
 
 _SILENT = {
     *("fn", "fn-group", "object-id", "alt-text", "long-desc", "permissions", "attrib", "graphic", "inline-graphic"),
@@ -67,12 +67,64 @@ class Text:
         return "\n\n".join([*title, *abstract, *self.body])
 
 
+_UNREAD = (b"ref-list", b"table", b"sub-article", b"response")
+_LAST = {b"sub-article", b"response"}  # behind all references and tables
+_ANCHOR = re.compile(rb"""<ref\s[^<>]*?\bid\s*=\s*["'][^"'<>]*["'][^<>]*?>""")
+
+
+def lean(data: bytes, tables: bool = False) -> bytes:
+    """An article without what is not read of it: references (but for their ids), cells, reviews and replies.
+
+    They are half of the bytes. What is cut holds no comment, CDATA section or instruction, which could hold
+    something that looks like a tag; whoever parses the rest goes back to the whole when that fails.
+    """
+    kept, done, back = [], 0, 0
+    for name in _UNREAD:
+        if tables and name == b"table":
+            continue
+        opening, closing = b"<" + name, b"</" + name + b">"
+        start = data.find(opening, back if name in _LAST else 0)
+        while start >= 0:
+            end = data.find(closing, start)
+            if end < 0:
+                break
+            after = data[start + len(opening) : start + len(opening) + 1]
+            inside = data[start:end]
+            if after in b" >\n" and not (b"<!" in inside or b"<?" in inside or b"-->" in inside or b"]]>" in inside):
+                kept.append((start, end + len(closing), name))
+                back = max(back, end)
+                start = data.find(opening, end)
+            else:
+                start = data.find(opening, start + 1)
+    if not kept:
+        return data
+    out = []
+    for start, end, name in sorted(kept):
+        if start < done:
+            continue  # within another
+        out.append(data[done:start])
+        if name == b"ref-list":  # to know a citation by what it points at
+            out += [
+                b"<ref-list>",
+                *(tag.rstrip(b"/>") + b"/>" for tag in _ANCHOR.findall(data, start, end)),
+                b"</ref-list>",
+            ]
+        done = end
+    out.append(data[done:])
+    return b"".join(out)
+
+
 def child(element: etree._Element | None, *path: str) -> etree._Element | None:
     """The first child of that name, and its first child of the next; None when there is none."""
     for name in path:
         if element is None:
             return None
-        element = next((e for e in element if LOCAL[e.tag] == name), None)
+        for part in element:
+            if LOCAL[part.tag] == name:
+                element = part
+                break
+        else:
+            return None
     return element
 
 
@@ -284,7 +336,7 @@ class _Reader:
 
     def section(self, element: etree._Element, level: int, out: list[str], back: bool = False) -> None:
         title = child(element, "title")
-        if title is None:
+        if title is None and LOCAL[element.tag] == "boxed-text":
             title = child(element, "caption", "title")
         heading = self.inline(title) if title is not None else ""
         if not heading and LOCAL[element.tag] == "app":
@@ -295,8 +347,8 @@ class _Reader:
         if aside(heading, element.get("sec-type") or "", top):
             return
         inner: list[str] = []
-        caption = child(element, "caption")
-        if caption is not None:  # of a box; some hold all of its text
+        caption = child(element, "caption") if LOCAL[element.tag] == "boxed-text" else None
+        if caption is not None:  # some hold all of a box's text
             self.blocks(caption, min(level + 1, 6), inner)
         self.blocks(element, min(level + 1, 6), inner)
         if inner:
@@ -524,14 +576,14 @@ def _line(text: str) -> str:
     """One line without citations, and without the spaces that indented markup leaves in brackets and before stops."""
     if "&" in text or "<" in text:
         text = unescaped(text)
-    text = tidy(uncite(text))
-    if "( " in text or "[ " in text:
-        text = text.replace("( ", "(").replace("[ ", "[")
-    if " ." in text or " ," in text or " )" in text or " ;" in text or " ]" in text:
-        text = _LOOSE.sub(r"\1", text)
+    words = uncite(text).split()
+    text = " ".join(words)
+    if not _LONE.isdisjoint(words):
+        text = _LOOSE.sub(r"\1", text.replace("( ", "(").replace("[ ", "["))
     return text
 
 
+_LONE = set(".,;)]([")
 _LOOSE = re.compile(r" +([.,;)\]])(?= |$)")
 
 

@@ -25,7 +25,7 @@ from lxml import etree
 from corpus.document import Document
 from corpus.files import BadInput, Foreign, members, open_raw
 from corpus.sources import Fetch, Remote
-from corpus.sources.jats import child, text_of
+from corpus.sources.jats import child, lean, text_of
 from corpus.sources.licenses import named, strictest
 from corpus.sources.markup import LANG, LOCAL, NAMESPACES, Malformed, parse, tidy
 from corpus.sources.records import Record, Records
@@ -201,7 +201,7 @@ class PMC:
         found = _PMCID.search(path)
         metadata = known.pop(found.group().lstrip("/"), None) if found else None
         try:
-            root = parse(data)
+            root = self._parse(data)
         except Malformed:
             root = None  # perhaps a set, of which but one article is broken
         try:
@@ -236,7 +236,16 @@ class PMC:
             raise Malformed(f"the {record.name} does not end")
         if record.name == "header":
             return _gone(record)
-        return self._article(parse(record.data), name, single, metadata)
+        return self._article(self._parse(record.data), name, single, metadata)
+
+    def _parse(self, data: bytes) -> etree._Element:
+        short = lean(data, self.tables)
+        if short is not data:
+            try:
+                return parse(short)
+            except Malformed:
+                pass  # sections within sections: the whole shall say what is wrong, if anything is
+        return parse(data)
 
     def _article(self, article: etree._Element, name: str, single: bool, metadata: Mapping[str, Any]) -> Document:
         meta, license, created = facts(article, metadata)
@@ -386,11 +395,12 @@ def _license(about: etree._Element | None, custom: Mapping[str, str], manuscript
             codes.append(code)
         elif name == "license":
             stated = [element.get(f"{{{NAMESPACES['xlink']}}}href"), element.get("license-type"), *_links(element)]
-            codes += [code for code in (named(text or "") for text in stated) if code]
-            prose.append(tidy(" ".join(element.itertext())))
+            codes += [code for code in (named(text) for text in stated if text) if code]
+            prose.append(element)
         elif name in ("copyright-statement", "license-p"):
-            prose.append(tidy(" ".join(element.itertext())))
-    codes = codes or [code for code in map(named, prose) if code]
+            prose.append(element)
+    if not codes:
+        codes = [code for code in (named(tidy(" ".join(element.itertext()))) for element in prose) if code]
     # an author's manuscript without a licence may be mined, not republished
     return strictest(codes) or ("TDM" if manuscript else None)
 
