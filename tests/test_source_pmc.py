@@ -17,6 +17,7 @@ import pytest
 
 from corpus.document import aliases
 from corpus.files import BadInput, Foreign
+from corpus.sources import lean
 from corpus.sources.citations import CITED, CLOSE, OPEN, uncite
 from corpus.sources.formulas import tex
 from corpus.sources.licenses import named
@@ -141,6 +142,16 @@ def test_processing_instructions_and_comments_are_no_text_24(tmp_path):
 def test_entities_of_a_dtd_that_is_not_there_25(tmp_path, head):
     (document,) = read(tmp_path, head + jats("<p>1&alpha;2 &ndash; &nbsp;3 &lt;4 &unheard;</p>" + PROSE))
     assert document.text.split("\n\n")[1] == "1α2 – 3 <4 &unheard;"
+
+
+def test_entities_that_multiply_are_refused_25(tmp_path):
+    bomb = '<!ENTITY a "ha">' + "".join(
+        f'<!ENTITY {n} "{f"&{p};" * 10}">' for p, n in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    xml = f"<!DOCTYPE article [{bomb}]>{jats('<p>&i;</p>')}"
+    for found in (read(tmp_path, xml), PMC().read(packed(tmp_path, {"a.xml": xml.encode()}), "b.tar.gz")):
+        (document,) = found
+        assert "entities" in document.meta["error"]
 
 
 def test_no_dtd_is_looked_for_25(tmp_path, monkeypatch):
@@ -487,6 +498,22 @@ def test_markup_neither_glues_nor_splits_words(tmp_path):
     assert paragraphs(tmp_path, "<p>(\n  <bold>A</bold>\n) is\n one .</p>") == ["(A) is one."]
 
 
+@pytest.mark.parametrize("tables", [False, True])
+def test_the_short_way_through_an_article_says_what_the_whole_way_says(tmp_path, monkeypatch, tables):
+    tricky = jats(
+        "<!-- <ref-list> --><p>Kept.</p><table-wrap><caption><p>C.</p></caption><table><tr><td><table><tr><td>1</td>"
+        "</tr></table></td></tr></table></table-wrap><p>Also <![CDATA[<table>]]> kept.</p>" + PROSE,
+        back='<ref-list><ref id="r1"><mixed-citation>R<!-- </ref-list> --></mixed-citation></ref></ref-list>',
+        after="<sub-article><body><p>Review.</p></body><sub-article/></sub-article>",
+    )
+    path = packed(tmp_path, {"a.xml": tricky.encode(), "b.xml": (RAW / "PMC9000101.1/PMC9000101.1.xml").read_bytes()})
+    source = PMC(tables=tables)
+    short = list(source.read(path, path.name))
+    monkeypatch.setattr(lean, "article", lambda data, tables: data)
+    assert list(source.read(path, path.name)) == short
+    assert "Kept.\n\nC." in short[0].text and "Also <table> kept." in short[0].text and "Review" not in short[0].text
+
+
 # -- the bucket
 
 
@@ -633,6 +660,16 @@ def test_other_xml_is_foreign_and_named():
 def test_errors_hold_no_text(tmp_path):
     (document,) = read(tmp_path, jats("<p>Mrs Secret <b</p>"))
     assert "Secret" not in str(document.meta) and "line" in document.meta["error"]
+
+
+@pytest.mark.parametrize("name", ["a.xml", "b.tar.gz"])
+def test_markup_nested_beyond_reason_is_an_error_of_one_article(tmp_path, name):
+    deep = jats("<p>" + "<italic>" * 1500 + "x" + "</italic>" * 1500 + "</p>").encode()
+    path = packed(tmp_path, {"a.xml": deep}) if name == "b.tar.gz" else tmp_path / name
+    if name == "a.xml":
+        path.write_bytes(deep)
+    (document,) = PMC().read(path, path.name)
+    assert "nested" in document.meta["error"]
 
 
 def test_what_is_read_by_name():

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.files import BadInput, Foreign
-from corpus.sources import pubmed as module
+from corpus.sources import lean
 from corpus.sources.pubmed import PubMed, side_car
 from corpus.sources.records import Records
 from tests import profiles  # noqa: F401 (chooses how many examples)
@@ -223,6 +223,8 @@ def test_no_title_at_all_8(tmp_path):
         ("10<sup>-3</sup> m<sup>2</sup>", "10⁻³ m²"),
         ("<sup>14</sup>C and <sup>99m</sup>Tc", "¹⁴C and 99mTc"),
         ("10<sup>0.5</sup> and the 4<sup>th</sup>", "10^0.5 and the 4th"),
+        ("2<sup>n</sup>, 2<sup>k</sup>, 2<sup>n+1</sup>", "2ⁿ, 2^k, 2^(n+1)"),
+        ("CD24<sup>hi</sup>CD38<sup>lo</sup> and p27<sup>Kip1</sup>", "CD24hiCD38lo and p27Kip1"),
         ("TRPV1<sup>-/-</sup> mice", "TRPV1-/- mice"),
         ("<b><i>a</i></b><i>b</i> <u>c</u>", "ab c"),
         ("x &amp;lt;0.05 of 5 &amp;micro;g", "x <0.05 of 5 µg"),
@@ -393,7 +395,7 @@ def test_meta_keeps_what_the_record_says(tmp_path):
 def test_the_fast_way_through_a_record_says_what_the_whole_way_says(monkeypatch):
     path = RAW / "baseline/pubmed26n0001.xml"
     fast = list(PubMed().read(path, path.name))
-    monkeypatch.setattr(module, "lean", lambda data: (data, None))
+    monkeypatch.setattr(lean, "record", lambda data: (data, None))
     assert list(PubMed().read(path, path.name)) == fast
 
 

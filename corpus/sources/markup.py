@@ -21,6 +21,7 @@ _ENTITY = re.compile(rb"&([A-Za-z][A-Za-z0-9.]*);")
 _FOREIGN = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)[A-Za-z]")
 _OWN = {b"amp", b"lt", b"gt", b"quot", b"apos"}
 _DECLARED = re.compile(rb"""<!ENTITY\s+([\w.-]+)\s+(?:"([^"]*)"|'([^']*)')\s*>""")
+_SUBSET = re.compile(rb"<!DOCTYPE[^\[>]*\[(?:[^\]\"'<]|\"[^\"]*\"|'[^']*'|<!--.*?-->|<)*\]\s*>", re.S)
 _UNBOUND = re.compile(rb"<([A-Za-z][\w.-]*)((?:\s[^<>]*?)?)(/?)>")
 
 
@@ -61,7 +62,11 @@ _BARE = _parser(collect_ids=False)
 
 def _expand(data: bytes) -> bytes:
     """Named entities as characters: those of the internal DTD subset, then HTML's (which hold ISO's)."""
-    declared = {name: one or two for name, one, two in _DECLARED.findall(data[:65536])}
+    declared: dict[bytes, bytes] = {}
+    if b"<!ENTITY" in data[:65536]:
+        declared = {name: one or two for name, one, two in _DECLARED.findall(data[:65536])}
+        # done with, and without it nothing is left that a parser could expand without end
+        data = _SUBSET.sub(b"", data, count=1)
 
     def character(found: re.Match[bytes]) -> bytes:
         name = found.group(1)
@@ -74,7 +79,14 @@ def _expand(data: bytes) -> bytes:
             return b"&amp;" + name + b";"
         return known.replace("&", "&amp;").replace("<", "&lt;").encode()
 
-    return _ENTITY.sub(character, data)
+    limit = 2 * len(data) + (1 << 20)
+    for _ in range(4):  # entities of entities
+        data = _ENTITY.sub(character, data)
+        if not _FOREIGN.search(data):
+            return data
+        if len(data) > limit:
+            break
+    raise Malformed("entities that hold entities without end")
 
 
 def declared_encoding(head: bytes) -> str:
@@ -143,6 +155,7 @@ def tidy(text: str) -> str:
     return " ".join(text.split())
 
 
+_NAMED = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]*|#\d+|#[xX][0-9a-fA-F]+);")
 _ESCAPED = re.compile(
     r"<(/?)(sup|sub|[abiupq]|em|strong|br|div|span|font|small|big|table|t[rdh]|tbody|thead|center|pre|hr|img|h[1-6]|[uod]l|li|"
     r"italic|bold|blockquote|nobr)((?:\s+[\w:-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[\w%#.]+))*)\s*/?>",
@@ -154,31 +167,14 @@ _SCRIPT = re.compile(r"(.?)<su([pb])>([^<>]{0,40})</su\2>", re.I | re.S)
 def unescaped(text: str) -> str:
     """Text in which a publisher escaped its markup twice (`&amp;beta;`, `&lt;sup&gt;`), as it was meant."""
     if "&" in text and ";" in text:
-        text = html.unescape(text)
+        text = _NAMED.sub(lambda m: html.unescape(m[0]), text)
     if "</" in text or "/>" in text or "<br>" in text or "<p>" in text:
         text = _SCRIPT.sub(lambda m: m[1] + (superscript if m[2] in "pP" else subscript)(m[3], m[1]), text)
         text = _ESCAPED.sub(lambda m: "" if m[2].lower() in _GLUED else " ", text)
     return text
 
 
-_GLUED = {
-    "sup",
-    "sub",
-    "a",
-    "b",
-    "i",
-    "u",
-    "em",
-    "strong",
-    "span",
-    "font",
-    "small",
-    "big",
-    "italic",
-    "bold",
-    "pre",
-    "nobr",
-}
+_GLUED = frozenset("sup sub a b i u em strong span font small big italic bold pre nobr".split())  # noqa: SIM905
 
 # Superscripts carry meaning that plain digits destroy (10⁻³, m², ¹⁴C), so they become Unicode's;
 # subscripts read right as plain text (CO2, IC50, VO2max), except after a digit, where they would
@@ -192,19 +188,22 @@ _LOWER = re.compile(r"[0-9+\-−–=()]+")
 def superscript(text: str, before: str) -> str:
     """A superscript as plain text, given the character before it.
 
-    m² and 10⁻³ in Unicode; words and signs that have no raised form stay (4th, −/−, ®); what would
-    read as another number or word gets a caret: 10^0.5, e^(−kt). White space at its ends stays.
+    m² and 10⁻³ in Unicode; names and signs that have no raised form stay (4th, p27Kip1, −/−, ®); what
+    would read as another number gets a caret: 10^0.5, 2^(n+1). White space at its ends stays.
     """
     if text != (bare := text.strip()):
         start = text.find(bare) if bare else 0
         return text[:start] + superscript(bare, " " if start else before) + text[start + len(bare) :] if bare else " "
     if _RAISE.fullmatch(text):
         return text.replace("n", "ⁿ").replace("i", "ⁱ").translate(_RAISED)
-    if before.isalnum() and (before.isdigit() or any(c.isdigit() for c in text)) and text[:1].isascii():
-        if text in ("st", "nd", "rd", "th", "o", "a", "er", "e") or (not text[:1].isalnum() and len(text) < 4):
-            return text
-        return f"^{text}" if re.fullmatch(r"[\w.,]+", text) else f"^({text})"
-    return text
+    if not before.isalnum() or not (before.isdigit() or any(map(str.isdigit, text))) or not text[:1].isascii():
+        return text
+    exponent = len(text) == 1 and text.islower() and text not in "aoe"  # 10^x, but 4a, as Spanish counts
+    if text[0].isalpha() and not exponent and not re.search(r"[+=−]|\w-\w", text):
+        return text  # names: CD24hi, p27Kip1, the 4th
+    if not text[0].isalnum() and len(text) < 4:
+        return text  # −/−, ®
+    return f"^{text}" if re.fullmatch(r"[\w.,]+", text) else f"^({text})"
 
 
 def subscript(text: str, before: str) -> str:

@@ -8,7 +8,6 @@ that mean "no label", abstracts in other languages than English, everything of a
 references. Superscripts become Unicode's (m², 10⁻³), subscripts plain text (CO2).
 """
 
-import html
 import re
 from typing import Any
 
@@ -67,59 +66,6 @@ _NOTICES = {
     "published erratum": "correction",
     "expression of concern": "concern",
 }
-
-
-_DESCRIPTOR = re.compile(r"<DescriptorName[^>]*>([^<]*)</DescriptorName>")
-
-
-def lean(data: bytes) -> tuple[bytes, list[str] | None]:
-    """A plain PubmedArticle without sections that hold nothing of a document, and its MeSH headings.
-
-    Authors, chemicals, grants, dates and references are two thirds of a record's bytes in old files, and nearly
-    all since 2025; cut before parsing, they cost nothing. Sections are found in the DTD's order; a record that
-    has another is left as it is. Without MeSH headings read on the way, the second is None.
-    """
-    whole = data, None
-    pmid = data.find(b"</PMID>") + 7
-    start = data.find(b"<Article", pmid)
-    end = data.find(b"</Article>", start)
-    close = data.find(b"</MedlineCitation>", end)
-    if not data.startswith(b"<PubmedArticle>") or pmid < 7 or start < 0 or end < 0 or close < 0:
-        return whole
-    if data[start + 8 : start + 9] not in (b" ", b">") or b"<MedlineCitation" in data[pmid:start]:
-        return whole
-    kept = [data[:pmid]]
-    authors = data.find(b"<AuthorList", start, end)
-    if authors >= 0:
-        last = data.rfind(b"</AuthorList>", authors, end)
-        if last < 0:
-            return whole
-        kept.append(data[start:authors])
-        start = last + 13
-    kept.append(data[start : end + 10])
-    mesh = None
-    at = data.find(b"<MeshHeadingList>", end, close)
-    if at >= 0:
-        last = data.find(b"</MeshHeadingList>", at, close)
-        if last < 0:
-            return whole
-        section = data[at:last].decode("utf-8", "replace")
-        mesh = _DESCRIPTOR.findall(section)
-        if "&" in section or "\n" in section:
-            mesh = [tidy(html.unescape(heading)) for heading in mesh]
-        if data.find(b"<CommentsCorrectionsList", end, at) >= 0 or data.find(b"<Other", last, close) >= 0:
-            kept += [data[end + 10 : at], data[last + 18 : close]]
-    elif data.find(b"<Other", end, close) >= 0 or data.find(b"<CommentsCorrectionsList", end, close) >= 0:
-        kept.append(data[end + 10 : close])
-    kept.append(b"</MedlineCitation>")
-    ids = data.find(b"<ArticleIdList", close)
-    if ids >= 0 and data.find(b"<ReferenceList", close, ids) < 0:
-        last = data.find(b"</ArticleIdList>", ids)
-        if last < 0:
-            return whole
-        kept += [b"<PubmedData>", data[ids : last + 16], b"</PubmedData>"]
-    kept.append(b"</PubmedArticle>")
-    return b"".join(kept), mesh
 
 
 def _inline(element: etree._Element) -> str:

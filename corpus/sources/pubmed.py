@@ -10,9 +10,9 @@ from pathlib import Path
 
 from corpus.document import Document
 from corpus.files import BadInput, Foreign, open_raw
-from corpus.sources import Fetch, Remote
+from corpus.sources import Fetch, Remote, lean
 from corpus.sources.markup import Malformed, parse
-from corpus.sources.medline import LICENSE, lean, read_record
+from corpus.sources.medline import LICENSE, read_record
 from corpus.sources.records import Record, Records
 
 BASE = "https://ftp.ncbi.nlm.nih.gov/pubmed/"
@@ -90,9 +90,9 @@ class PubMed:
         try:
             if not record.whole:
                 raise Malformed(f"the {record.name} does not end")
-            data, mesh = lean(record.data) if record.plain else (record.data, None)
+            data, mesh = lean.record(record.data) if record.plain else (record.data, None)
             yield from read_record(record.name, parse(data), mesh, file, record.position)
-        except Malformed as error:
+        except (Malformed, RecursionError) as error:
             yield Document(
                 f"pubmed:{name}#{record.position}",
                 "pubmed",
