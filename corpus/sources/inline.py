@@ -66,6 +66,14 @@ class Lines:
                     self.collect(part, out, held, floats)
                 elif part.text:
                     out.append(part.text)
+            elif (
+                name == "xref"
+                and part.get("ref-type") == "bibr"
+                and (part.text or "")[:3].isdecimal()
+                and not len(part)
+            ):
+                # nearly all citations: a number; a year is one by its four digits
+                out.append(CITED) if len(part.text) < 4 else self.xref(part, out, held, floats)
             elif name and not self.special(part, out, held, floats):
                 self.collect(part, out, held, floats)
             elif not name and isinstance(part, etree._Entity):
@@ -158,14 +166,13 @@ def line(text: str) -> str:
     """One line without citations, and without the spaces that indented markup leaves in brackets and before stops."""
     if "&" in text or "<" in text:
         text = unescaped(text)
-    words = uncite(text).split()
-    text = " ".join(words)
-    if not _LONE.isdisjoint(words):
+    indented = "\n" in text
+    text = " ".join(uncite(text).split())
+    if indented:
         text = _LOOSE.sub(r"\1", text.replace("( ", "(").replace("[ ", "["))
     return text
 
 
-_LONE = set(".,;)]([")
 _LOOSE = re.compile(r" +([.,;)\]])(?= |$)")
 
 
