@@ -31,7 +31,8 @@ from filters.phi.rules import Failed, Late
 from filters.phi.spans import Span
 
 PLANTED = 6  # canaries a note
-_BREAK = re.compile(r"(?<=[.!?]) +(?=[A-Z])|\n")
+# Ends of sentences and lines; `Mr. ` ends none.
+_BREAK = re.compile(r"(?<=[.!?])(?<!Mr\.)(?<!Mrs\.)(?<!Ms\.)(?<!Dr\.)(?<!St\.) +(?=[A-Z])|\n")
 # What 45 CFR 164.514(b)(2) asks for rests on no figure; these are the project's own floors.
 FLOOR = 0.95
 

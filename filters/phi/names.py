@@ -24,7 +24,7 @@ from filters.phi.scan import Scan
 from filters.phi.spans import Span
 from filters.phi.traits import Traits, traits
 
-_WORD = r"(?:\p{Lu}['’]\p{Lu}\p{Ll}+|(?:Mc|Mac|De|La|Le|Van|Di|Du|Fitz)\p{Lu}\p{Ll}+|\p{Lu}\p{Ll}+|\p{Lu}{2,20})(?:['’]\p{Ll}{2,}|-\p{L}{2,})?(?!\p{L})"
+_WORD = r"(?!(?:Drs?|Mrs?|Ms)\b)(?:\p{Lu}['’]\p{Lu}\p{Ll}+|(?:Mc|Mac|De|La|Le|Van|Di|Du|Fitz)\p{Lu}\p{Ll}+|\p{Lu}\p{Ll}+|\p{Lu}{2,20})(?:['’]\p{Ll}{2,}|-\p{L}{2,})?(?!\p{L})"
 _PARTICLE = r"(?:van der|van den|van de|de la|de los|del|della|van|von|der|den|ten|ter|de|da|dos|das|di|du|la|le|el|al|bin|ibn|bint|abu|y|e|st\.|St\.)"
 _INITIAL = r"\p{Lu}\.?(?![\p{L}'’])"
 _NAME = rf"(?:{_INITIAL}[ ]?){{0,2}}(?:{_PARTICLE}[ ]){{0,2}}{_WORD}(?:[ ](?:{_INITIAL}|{_PARTICLE}(?=[ ]\p{{Lu}})|[\"(“]{_WORD}[\")”]|{_WORD})){{0,3}}"
@@ -73,8 +73,11 @@ _COLON = re.compile(r"[:\t][ \t,*]{0,4}\n?[ \t]{0,2}(?=\w)")
 
 _BY = regex.compile(
     r"(?<!\w)(?:dictated by|signed by|signed|transcribed by|reviewed by|reviewed with|verified by|authenticated by|interpreted by|read by|approved by|seen by|examined by|evaluated by|followed by|performed by|assisted by|attested by|written by|referred by|accompanied by|"
-    r"discussed with|discussed (?:this|the case|the findings|the results|the plan|case|findings|results|plan) with|spoke (?:with|to)|d/w|dw|per|patient name is|name is|named|known as|goes by|dear|c/o|aka|paged|notified|informed|called|contacted|contact|told|by|with|"
-    r"signed out to|handed over to|handoff to|report given to|given to|referred to|care of|under|thank you|thanks|hi|hello|sincerely|regards|yours sincerely|yours truly|best wishes)[ ,:\n]{1,3}$"
+    r"discussed with|discussed (?:this|the case|the findings|the results|the plan|case|findings|results|plan) with|(?:spoke|talked|speaking|talking|met) (?:with|to)|(?:explained|taught|described|demonstrated|offered|recommended|read) to|d/w|dw|per|patient name is|name is|named|known as|goes by|dear|c/o|aka|paged|notified|informed|called|contacted|contact|told|by|with|"
+    r"signed out to|handed over to|handoff to|report given to|given to|referred to|care of|under|(?:for|of) (?:sending|referring|allowing (?:me|us) to see)|thank you|thanks|hi|hello|sincerely|regards|yours sincerely|yours truly|best wishes)[ ,:\n]{1,3}$"
+)
+_SURE_BY = frozenset(
+    ("spoke with", "spoke to", "talked with", "talked to", "dear", "hi", "hello", "name is", "named", "goes by")
 )
 _WEAK_BY = frozenset(("by", "with", "per", "under", "called", "told", "contact", "given to", "followed by"))
 
@@ -96,7 +99,10 @@ _DID = re.compile(
     r" (?:was (?:seen|admitted|examined|reviewed|discharged|brought|referred|born)|is an? |has been |reports|reported|"
     r"states|stated|denies|denied|presents|presented|complains|complained|lives|called|phoned|attended)\b"
 )
-_GOES_ON = re.compile(r"[ ][a-z]")
+# What goes on in lower case was no initial: an article, or I. `Kim, Sarah A was seen` was one.
+_GOES_ON = re.compile(
+    r"(?:I[ ]|A[ ](?!(?:is|was|has|had|will|reports|states|denies|presents|returns|called|came)\b))[a-z]"
+)
 
 
 def _plain(word: str) -> str:
@@ -122,11 +128,7 @@ def _cut(text: str, start: int, end: int, strong: bool, title: bool = False) -> 
         if kept is None and start < found.start() and not text[start : found.start()].strip(" ,.;:-'\"("):
             start = found.start()
         if len(word) <= 1 or token[:1].islower():
-            if (
-                kept is not None
-                and token[:1].isupper()
-                and not (token in ("A", "I") and _GOES_ON.match(text, found.end()))
-            ):
+            if kept is not None and token[:1].isupper() and not _GOES_ON.match(text, found.start()):
                 initial = found.end()
             continue
         known = traits(word)
@@ -165,6 +167,19 @@ def _cut(text: str, start: int, end: int, strong: bool, title: bool = False) -> 
         kept -= 2
     return (start, kept) if kept > start else None
 
+
+# `Pearl reports that …` opens a sentence: only people do these things, and notes do not say who reports without a
+# name unless it is the patient.
+_SAYS = re.compile(
+    r"[ ](?:reports|reported|states|stated|denies|denied|says|said|complains|complained|agrees|agreed|returns|lives|"
+    r"works|called|phoned|tells|told|asked|asks|wants|wishes|understands|feels|has been (?:taking|doing|having|seen)|"
+    r"was (?:seen|born|brought)|is (?:doing|feeling|here)|and (?:her|his) )"
+)
+_OPENS = re.compile(
+    r"(?:^|[.!?:][ ]{1,2}|\n[ \t]?)(?:(?:Today|Then|Also|Now|Currently|Overall|However|Otherwise|Again|Overnight),?[ ])?$"
+)
+# What is done to people alone, and who comes with them.
+_WITH_KIN = re.compile(r",?[ ](?:and|with)[ ](?:her|his|their)[ ](\w+)")
 
 # A second word of a state is found as a name now and then: states stay.
 _STATE = re.compile(r"(?:North|South|West|New)[ ](?:Carolina|Dakota|Virginia|York|Jersey|Mexico|Hampshire)$")
@@ -272,7 +287,7 @@ class Names:
         start = group[0][0]
         left = lower[max(0, start - 40) : start]
         before = left.rsplit(None, 1)[-1].strip("(,:") if left and left[-1] in " (\n" and left.strip() else ""
-        match = None
+        match = by = None
         if before in RELATIVES or (left.endswith((" is ", " named ", " called ")) and _relative_before(left)):
             match = _AT_LABEL.match(text, start)
             rule = "relative"
@@ -284,8 +299,9 @@ class Names:
         if match is not None:
             kin = rule == "relative" and before in _KIN
             span = _cut(text, match.start("what"), match.end("what"), strong=kin or rule == "by")
+            sure = kin or (by is not None and by[0].strip(" ,:\n") in _SURE_BY)
             proven = span is not None and (
-                (kin and group[0][3].given > 0) or _proof(text[span[0] : span[1]], cued=True)
+                (sure and group[0][3].given > 0) or _proof(text[span[0] : span[1]], cued=True)
             )
             if span is not None and proven and not _eponym(text, *span):
                 yield Span(*span, "NAME", rule)
@@ -296,6 +312,10 @@ class Names:
             yield Span(start, group[0][1], "NAME", "accented")
         elif group[0][3].given > 1 and _alone(text, group[0]):
             yield Span(start, group[0][1], "NAME", "given")
+        elif group[0][3].given and _SAYS.match(text, group[0][1]) and _OPENS.search(text, max(0, start - 14), start):
+            yield Span(start, group[0][1], "NAME", "says")
+        elif group[0][3].given and not group[0][3].common and _with_kin(text, group[0][1]):
+            yield Span(start, group[0][1], "NAME", "kin")
 
     def _again(self, page: Scan, found: list[Span]) -> Iterator[Span]:
         """Mentions of the words of found names elsewhere in the document."""
@@ -363,6 +383,12 @@ def _familiar(known: Traits) -> bool:
     return not known.common and not known.product and (known.given > 1 or (known.family == 3 and not known.eponym))
 
 
+def _with_kin(text: str, end: int) -> bool:
+    """`… was explained to Iryna and her sister`."""
+    found = _WITH_KIN.match(text, end)
+    return found is not None and found[1].lower() in RELATIVES
+
+
 def _relative_before(left: str) -> bool:
     return any(word.strip(",") in RELATIVES for word in left.split()[-4:-1])
 
@@ -398,6 +424,8 @@ def _groups(page: Scan) -> "Iterator[list[tuple[int, int, str, Traits]]]":
                 if some:
                     yield group
                 group, some = [], False
+        if not group and known.stop and not known.given:
+            continue  # `Dear Iryna`, `Today Iryna`: the name begins after it
         group.append((start, end, word, known))
         some = some or candidate
     if group and some:
@@ -510,7 +538,9 @@ def _commas(page: Scan) -> Iterator[Span]:
         ):
             yield Span(start, middle.end() if middle else second_end, "NAME", "comma")
             continue
-        if one.stop or two.stop or one.product or two.product or not one.family or not two.given or two.eponym:
+        if one.stop or two.stop or one.product or two.product or not one.family or not two.given:
+            continue
+        if two.eponym and (one.common or one.eponym or two.given < 2):
             continue
         if ((one.common or one.eponym) and (two.common or two.given < 2 or one.family < 2)) or (
             two.common and two.given < 2
@@ -527,7 +557,9 @@ _PLACES = frozenset(
     ("virginia", "georgia", "carolina", "dakota", "washington", "florida", "israel", "jordan", "chad", "china", "india")
 )
 _LISTED = re.compile(r",[ ](?:and[ ])?[A-Z][a-z]")
-_MIDDLE = re.compile(r"[ ][A-Z](?:\.|(?![\w'’.-])(?![ ][a-z]{1,3}[ ]))")
+_MIDDLE = re.compile(
+    r"[ ](?:[A-Z]\.|[B-HJ-Z](?![\w'’.-])|[AI](?![\w'’.-])(?![ ][a-z]{1,3}[ ])|A(?=[ ](?:is|was|has|had)[ ]))"
+)
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
