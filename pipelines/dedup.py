@@ -70,7 +70,7 @@ class Duplicates:
     wipeout: float = 0.5
     wipeout_least: int = 1000
     planted: int = 500
-    version: int = 1
+    version: int = 2
     memory: int = field(default=2 << 30, repr=False)
 
     def __post_init__(self) -> None:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from corpus import shards
 from corpus.files import BadInput, writing
-from pipelines import buckets, certificate, clusters, identity, neighbours, verdicts
+from pipelines import buckets, certificate, clusters, families, identity, neighbours, verdicts
 from pipelines.columns import batches, building, mapped, save
 from pipelines.dedup import SHORT, Duplicates, Part, Run, Summary
 from pipelines.neighbours import Place
@@ -50,8 +49,10 @@ class Resolution:
         decided, verified = self.settle(copies, pairs, grouped)
         real = decided[decided["text"] < self.texts]
         self.guard(real)
+        related = self.families(copies, verified, real)
         return {
             **self.verdicts(real),
+            "families": related,
             "clusters": self.clusters(real, verified),
             "certificate": self.certificate(decided),
         }
@@ -98,7 +99,9 @@ class Resolution:
         save(self.work / "losers.npy", out_of_play)
         edges = self.ranged(_joins, "publications", rows * 90, (self.plan, self.work / "losers.npy"))
         files = [(Path(place.facts), place.row) for place in self.places]
-        found, names = identity.publications(np.concatenate([np.load(out) for out in edges]), files)
+        joins = np.concatenate([np.load(out) for out in edges])
+        save(self.work / "joins.npy", joins)
+        found, names = identity.publications(joins, files)
         because = identity.withdrawn(files, out_of_play, found, names)
         out_of_play[because[:, 0]] = identity.WITHDRAWN
         save(self.work / "out.npy", out_of_play)
@@ -251,7 +254,11 @@ class Resolution:
 
     def members(self, grouped: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Of rows in publications: the texts that were kept, and their publications."""
-        rows, names = grouped
+        texts = self.texts_of(grouped[0])
+        return texts[texts >= 0], grouped[1][texts >= 0]
+
+    def texts_of(self, rows: np.ndarray) -> np.ndarray:
+        """The texts of sorted rows, -1 for those that were not kept."""
         texts = np.full(len(rows), -1, np.int64)
         for place in self.places:
             low, high = np.searchsorted(rows, (place.row, place.row + place.rows))
@@ -262,7 +269,7 @@ class Resolution:
                 kept[first : first + len(flags)] = (flags & identity.KEPT) != 0
             mine = rows[low:high] - place.row
             texts[low:high] = np.where(kept[mine], place.text + np.cumsum(kept)[mine] - 1, -1)
-        return texts[texts >= 0], names[texts >= 0]
+        return texts
 
     def verify(self, pairs: Path, needed: Path, texts: np.ndarray, words: np.ndarray, turn: int) -> np.ndarray:
         """True Jaccard of every pair in a file, in its order."""
@@ -360,6 +367,30 @@ class Resolution:
             "largest": largest,
         }
 
+    def families(self, copies: np.ndarray, verified: np.ndarray, decided: np.ndarray) -> dict[str, int]:
+        """Writes which documents that stay belong together; returns how many families, documents, the largest."""
+        joins = np.load(self.work / "joins.npy", mmap_mode="r")
+        nodes = []
+        for end in ("one", "two"):
+            rows, back = np.unique(joins[end], return_inverse=True)
+            texts = self.texts_of(rows)
+            nodes.append(np.where(texts < 0, self.texts + rows, texts)[back])
+        one, two = clusters.split(verified[(verified & np.uint64(0xFFFFFFFF)) < self.texts])
+        ranks = np.load(self.work / "order.npy", mmap_mode="r")
+        templated = np.isin(np.arange(256), [self.settings.kinds.index(kind) for kind in self.settings.templated])
+        chains = ~(templated[ranks[one] >> np.uint64(56)] | templated[ranks[two] >> np.uint64(56)])
+        withdrawn = self.texts_of(np.load(self.work / "because.npy")[:, 0])
+        texts, family = families.families(
+            np.concatenate([copies["text"], one[chains], nodes[0]]).astype(np.int64),
+            np.concatenate([copies["first"], two[chains], nodes[1]]).astype(np.int64),
+            lambda nodes: (nodes < self.texts) & ~np.isin(nodes, decided["text"]) & ~np.isin(nodes, withdrawn),
+        )
+        names = families.named(family, self.ids(texts, "related"))
+        save(self.work / "related.npy", texts)
+        save(self.work / "family.npy", family)
+        verdicts.save_names(self.work / "families.arrow", names)
+        return {"number": len(names), "documents": len(texts), "largest": int(np.bincount(family).max(initial=0))}
+
     def certificate(self, decided: np.ndarray) -> dict[str, Any] | None:
         """What became of the planted copies; None when there were none."""
         if not len(self.chosen):
@@ -385,10 +416,7 @@ class Resolution:
         save(self.work / "decided.npy", decided)
         twins = np.unique(decided["twin"]).astype(np.int64)
         ids = self.ids(twins, "twins")
-        schema = verdicts.NAMED
-        with writing(self.work / "twins.arrow", 0o600) as partial:
-            with pa.ipc.new_file(str(partial), schema, options=shards.ipc_options(None)) as writer:
-                writer.write_batch(pa.RecordBatch.from_arrays([ids], schema=schema))
+        verdicts.save_names(self.work / "twins.arrow", ids)
         because = np.load(self.work / "because.npy")
         said = verdicts.row_ids(self.places, np.unique(because[:, 1]))
         jobs = []

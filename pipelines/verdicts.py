@@ -21,6 +21,7 @@ VERDICT = pa.schema(
         pa.field("detail", pa.string()),
         pa.field("twin", pa.string()),
         pa.field("similarity", pa.float64()),
+        pa.field("family", pa.string()),  # of documents that stay and belong together; null for the others
     ]
 )
 NAMED = pa.schema([pa.field("id", pa.string())])
@@ -39,6 +40,15 @@ def names(plan: Path, number: int, asked: Path, out: Path) -> None:
             here = mine[slice(*np.searchsorted(mine, (first, first + len(batch))))] - first
             if len(here):
                 file.write_batch(pa.RecordBatch.from_arrays([batch.column("id").take(array(here))], schema=NAMED))
+
+
+def save_names(path: Path, ids: pa.Array | pa.ChunkedArray) -> None:
+    """Writes ids as NAMED."""
+    with (
+        writing(path, 0o600) as partial,
+        pa.ipc.new_file(str(partial), NAMED, options=shards.ipc_options(None)) as file,
+    ):
+        file.write_table(pa.table([ids], schema=NAMED))
 
 
 def row_ids(places: Sequence[Place], rows: np.ndarray) -> dict[int, str]:
@@ -76,6 +86,10 @@ def _write(place: Place, work: Path, told: dict[int, str], out: Path) -> None:
     goes = mine["text"].astype(np.int64) - place.text
     twins = np.load(work / "twins.npy", mmap_mode="r")
     ids = mapped(work / "twins.arrow").read_all().column("id")
+    related, family = np.load(work / "related.npy", mmap_mode="r"), np.load(work / "family.npy", mmap_mode="r")
+    both = slice(*np.searchsorted(related, (place.text, place.text + place.texts)))
+    related, family = related[both] - place.text, family[both]
+    families = mapped(work / "families.arrow").read_all().column("id")
     out_of_play = np.load(work / "out.npy", mmap_mode="r")
     reasons, status = texts(REASONS), texts(["dropped", "kept"])
     text = 0
@@ -93,12 +107,16 @@ def _write(place: Place, work: Path, told: dict[int, str], out: Path) -> None:
                 twin[at] = np.searchsorted(twins, mine["twin"][here])
                 similarity = np.full(len(batch), np.nan)
                 similarity[at] = mine["similarity"][here]
+                belongs = np.full(len(batch), -1, np.int64)
+                here = slice(*np.searchsorted(related, (text, text + len(rows_kept))))
+                belongs[rows_kept[related[here] - text]] = family[here]
                 columns = [
                     status.take(array((kept & (code == 0)).astype(np.int8))),
                     pc.if_else(truths(kept), _taken(reasons, code - 1), batch.column("reason")),
                     _details(batch, row, kept, told),
                     _taken(ids, twin),
                     array(similarity, np.isnan(similarity)),
+                    _taken(families, belongs),
                 ]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=VERDICT))
                 text += len(rows_kept)

@@ -402,3 +402,25 @@ def test_an_empty_corpus_is_resolved(tmp_path: Path) -> None:
         pa.ipc.open_file(pa.memory_map(str(next((tmp_path / "verdicts").glob("*.verdict.arrow"))))).num_record_batches
         == 0
     )
+
+
+def test_documents_that_stay_and_belong_together_are_a_family(tmp_path: Path) -> None:
+    words = prose(77, 100)
+    # Both are near copies of the one between them, and too far from each other.
+    versions = [[*words[:90], *prose(78, 10)], [*words[:80], *prose(79, 10), *words[90:]]]
+    one, two = [
+        Document(f"w:{n}", "w", " ".join(text), created="2020", meta={"kind": "web"}) for n, text in enumerate(versions)
+    ]
+    middle = Document("w:9", "w", " ".join([*words[:80], *words[90:]]), meta={"kind": "web"})
+    files = {
+        "pmc": [full(1, 501, pmcid="PMC1", pmid=3), full(2, 502, pmcid="PMC2", pmid=5)],
+        "pubmed": [article(3, pmcid="PMC9"), article(4, pmcid="PMC9"), article(5)],
+        "web": [one, middle, two],
+    }
+    found = solve(tmp_path, files)
+    assert [row["family"] for (name, _), row in found.items() if name == "pubmed"] == [None, "pmc:PMC1", None]
+    assert found["pmc", 0]["family"] == "pmc:PMC1" and found["pmc", 1]["family"] is None
+    assert [found["web", place]["family"] for place in range(3)] == ["w:0", None, "w:0"]
+    reports = [replace(document, meta={"kind": "report"}) for document in files["web"]]
+    (tmp_path / "reports").mkdir()
+    assert {row["family"] for row in solve(tmp_path / "reports", {"a": reports}).values()} == {None}
