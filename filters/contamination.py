@@ -23,7 +23,7 @@ in numpy on the bytes of a text, no word is ever an object.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -32,9 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.document import Document, Drop, aliases
-from corpus.files import digest as digest_of
-from corpus.files import text_digest
-from corpus.sources.benchmarks import Benchmarks
+from corpus.sources import benchmarks as bench
 from filters.text import unusual
 
 Array = npt.NDArray[np.int64]
@@ -157,7 +155,8 @@ def build(documents: Iterable[Document], length: int) -> Index:
     hashes, owners, positions, items_of = [], [], [], []
     identities: dict[str, tuple[str, str]] = {}
     listed: list[tuple[str, str]] = []
-    for number, document in enumerate(documents):
+    asked = (document for document in documents if document.meta["split"] != "shots")
+    for number, document in enumerate(asked):
         name = (document.meta["benchmark"], document.meta["item"])
         listed.append(name)
         for identity in document.meta["identities"]:
@@ -223,30 +222,13 @@ def _covered(owner: Array, position: Array, length: int, parts: int) -> Array:
 
 @lru_cache(maxsize=2)
 def _index(folder: Path, benchmarks: str, length: int) -> Index:
-    found, documents = _read(folder)
+    found = bench.digest(folder)
     if found != benchmarks:
         raise ValueError(
             f"{folder}: the benchmarks have changed since this recipe was made ({benchmarks} expected, {found} found); "
             "make the filter again with Contamination.against"
         )
-    return build(documents, length)
-
-
-def _files(folder: Path) -> list[tuple[str, Path]]:
-    source = Benchmarks()
-    names = ((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
-    return sorted((name, path) for name, path in names if source.accepts(name))
-
-
-def items(folder: Path) -> Iterator[Document]:
-    """The items of all benchmarks of a folder, as documents, in the order of their files' names."""
-    return _read(folder)[1]
-
-
-def _read(folder: Path) -> tuple[str, Iterator[Document]]:
-    files = _files(folder)
-    whole = "\n".join(f"{name} {digest_of(path)}" for name, path in files)
-    return text_digest(whole), (document for name, path in files for document in Benchmarks().read(path, name))
+    return build(bench.items(folder), length)
 
 
 @dataclass(frozen=True)
@@ -286,13 +268,12 @@ class Contamination:
     @classmethod
     def against(cls, folder: Path, **changes: float | bool) -> "Contamination":
         """The filter for a folder of benchmarks; raises ValueError when there are none in it."""
-        digest, documents = _read(folder)
-        if next(documents, None) is None:
+        if next(bench.items(folder), None) is None:
             raise ValueError(
                 f"{folder} holds no benchmark; put one folder for each in it (pubmedqa, medqa, medmcqa, mmlu, "
                 "or any name with items.jsonl or ids.txt), as corpus/sources/benchmarks.py describes"
             )
-        return replace(cls(digest, folder), **changes)  # type: ignore[arg-type]
+        return replace(cls(bench.digest(folder), folder), **changes)  # type: ignore[arg-type]
 
     @property
     def index(self) -> Index:

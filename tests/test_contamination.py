@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from corpus.document import Document, Drop
 from corpus.files import BadInput, Foreign
+from corpus.sources import benchmarks as bench
 from corpus.sources.benchmarks import Benchmarks
 from filters import contamination
 from filters.contamination import Contamination
@@ -77,7 +78,7 @@ def amid(leak: str) -> str:
 
 
 def test_every_form_of_benchmark_is_read(folder):
-    items = {f"{item.meta['benchmark']}/{item.meta['item']}": item for item in contamination.items(folder)}
+    items = {f"{item.meta['benchmark']}/{item.meta['item']}": item for item in bench.items(folder)}
     assert [name for name in items if not name.startswith("medqa/test/")] == [
         "medmcqa/7f-1",
         "mednli/patient:10000032",

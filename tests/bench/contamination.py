@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from corpus.document import Document, Drop
+from corpus.sources.benchmarks import items as items_of
 from filters.contamination import Contamination
-from filters.contamination import items as items_of
 from filters.text import Repair
 from filters.words import Words
 from tests.bench.texts import documents
