@@ -1,8 +1,12 @@
 """From layers and verdicts to a build's own files: the index of what may be drawn, shards, ledgers.
 
-An *entry* is one file of the first layer with everything that was made from it. Rows are named by
-(entry, row of its layer file); the plan of a shard is an array of such names, so a shard can be
-written by any worker, and is the same bytes whoever writes it.
+An *entry* is one file of the first layer with everything that was made from it. What stands in a shard
+is named by (entry, row of its layer file, which tokens of it); the plan of a shard is an array of such
+names, so a shard can be written by any worker, and is the same bytes whoever writes it.
+
+A document of more tokens than the recipe's `sequence` stands in the stream as several rows, so that the
+ratio holds on the way through it: its ids one after the other are the document's, BOS first and EOS last,
+and `meta` says `piece`, `pieces`, and how many tokens are `before` it. Held-out documents are whole.
 """
 
 import json
@@ -18,14 +22,32 @@ import pyarrow.compute as pc
 
 from corpus import ledger, manifest, shards
 from corpus.files import writing
+from filters.surface import surface
+from filters.tokens import Tokenizer
 from pipelines.sift import ledger_of, lengths
 
-NAMES = np.dtype([("entry", "<u4"), ("row", "<u4")])
-INDEX = np.dtype([("row", "<u4"), ("tokens", "<u4"), ("order", "<u8"), ("heldout", "?")])
-PLACES = np.dtype([("entry", "<u4"), ("row", "<u4"), ("shard", "<i4"), ("place", "<i8")])
+CUT = np.dtype([("token", "<u4"), ("character", "<u4")])  # where a piece of a document begins
+INDEX = np.dtype([("row", "<u4"), ("tokens", "<u4"), ("order", "<u8"), ("heldout", "?"), ("pieces", "<u4")])
+# A piece is the tokens [token, token_end) and the characters [character, character_end) of a document.
+NAMES = np.dtype(
+    [
+        ("entry", "<u4"),
+        ("row", "<u4"),
+        ("piece", "<u4"),
+        ("pieces", "<u4"),
+        ("token", "<u4"),
+        ("token_end", "<u4"),
+        ("character", "<u4"),
+        ("character_end", "<u4"),
+    ]
+)
+END = 2**32 - 1  # as an end: all that is left
+# `first`: whether a document begins in the row of the stream
+PLACES = np.dtype([("entry", "<u4"), ("row", "<u4"), ("shard", "<i4"), ("place", "<i8"), ("first", "?")])
 _NOBODY = "patient:"  # the family of a note whose patient is not known
 HELDOUT = -1  # in PLACES: kept for validation, in no shard of the stream
 OPEN_FILES = 256  # mapped at once by one task, far below the usual limit of 1024 descriptors
+_AT_ONCE = 256  # long documents that are in memory while they are cut
 
 
 @dataclass(frozen=True)
@@ -60,17 +82,26 @@ def save(path: Path, array: np.ndarray, mode: int = 0o644) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def index(entry: Entry, out: Path, seed: int, heldout: float, mode: int) -> None:
+def cuts_of(index: Path) -> Path:
+    """Where the pieces of an index's documents begin: CUT [all pieces], document by document."""
+    return index.with_name(index.name.replace(".index.", ".cuts."))
+
+
+def index(entry: Entry, out: Path, seed: int, heldout: float, tokenizer: Tokenizer, sequence: int, mode: int) -> None:
     """Writes which rows of a layer file stay, their tokens, their place in the draw: INDEX [kept].
 
-    A family (a patient, or else the document) is held out when its own hash says so, so that it
-    is held out whole, in every build with this seed. A note of a patient who may not be told apart
+    Beside it (`cuts_of`) stands where documents of more than `sequence` tokens are cut; 0 cuts none.
+
+    A family (near copies and what shares a publication, or else a patient, or else the document) is held
+    out when its own hash says so, so that it is held out whole, in every build with this seed. A note of a patient who may not be told apart
     (an empty `patient`: there was no key to seal it with) is never held out.
     """
     sifted = ledger.read(ledger_of(entry.layer)).column("status").to_numpy()
-    verdict = ledger.read(entry.verdict).column("status").to_numpy()
+    verdicts = ledger.read(entry.verdict)
+    verdict, kin = verdicts.column("status").to_numpy(), verdicts.column("family").to_pylist()
     assert len(sifted) == len(verdict), f"{entry.verdict} is not about {entry.layer}"
     stays = np.flatnonzero(verdict[sifted == "kept"] == "kept")
+    kin = [kin[row] for row in np.flatnonzero(sifted == "kept")]
     counts = lengths(entry.tokens)
     reader = shards.open_shard(entry.layer)
     ids: list[str] = []
@@ -84,16 +115,40 @@ def index(entry: Entry, out: Path, seed: int, heldout: float, mode: int) -> None
             _patient(batch.column("meta")[row].as_py()) if known else name
             for row, (name, known) in enumerate(zip(names, patients, strict=True))
         ]
+    families = [one if one == _NOBODY else other or one for one, other in zip(families, kin, strict=True)]
     assert len(ids) == len(counts) == int((sifted == "kept").sum()), f"{entry.tokens} is not about {entry.layer}"
     found = np.empty(len(stays), INDEX)
     found["row"] = stays
     found["tokens"] = counts[stays]
     found["order"] = [_hash(f"{seed} {ids[row]}") for row in stays]
     edge = int(heldout * 2**64)
-    found["heldout"] = [
-        families[row] != _NOBODY and _hash(f"heldout {seed} {families[row]}") < edge for row in stays
-    ]
+    found["heldout"] = [families[row] != _NOBODY and _hash(f"heldout {seed} {families[row]}") < edge for row in stays]
+    long = stays[~found["heldout"] & (counts[stays] > sequence)] if sequence else stays[:0]
+    pieces = _pieces(entry, long, tokenizer, sequence)
+    found["pieces"] = 1
+    found["pieces"][np.searchsorted(stays, long)] = [len(piece) for piece in pieces]
+    cuts = np.zeros(int(found["pieces"].sum()), CUT)
+    if pieces:
+        cuts[np.repeat(np.isin(stays, long), found["pieces"])] = np.concatenate(pieces)
+    save(cuts_of(out), cuts, mode)
     save(out, found, mode)
+
+
+def _pieces(entry: Entry, rows: np.ndarray, tokenizer: Tokenizer, sequence: int) -> list[np.ndarray]:
+    """Where each document of these rows (sorted) is cut: CUT [pieces]. A prompt and its answer stay together."""
+    found = []
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        counted = _rows(entry.tokens).take(some)
+        texts = pc.utf8_length(_rows(entry.layer).take(some).column("text")).to_pylist()
+        spelled = surface(tokenizer.kind, tokenizer.file, tokenizer.vocabulary)
+        for ids, prompt, characters in zip(counted["tokens"], counted["prompt"].to_pylist(), texts, strict=True):
+            held = ids.values.to_numpy()
+            starts = [0] if prompt else spelled.cuts(held, sequence)
+            cut = np.zeros(len(starts), CUT)
+            cut["token"], cut["character"] = starts, spelled.places(held, starts, characters or 0)
+            found.append(cut)
+    return found
 
 
 def _patient(meta: str) -> str:
@@ -129,6 +184,8 @@ def _gather(names: np.ndarray, entries: Sequence[Entry], schema: pa.Schema, text
         documents, counted = _rows(entry.layer).take(rows), _rows(entry.tokens).take(rows)
         columns = {field.name: documents.column(field.name) for field in schema if field.name in documents.column_names}
         columns |= {"tokens": counted.column("tokens"), "prompt": counted.column("prompt")}
+        if (names["pieces"][mine] > 1).any():
+            columns |= _part(names[mine], columns, schema)
         if not text:
             columns["text"] = pa.nulls(len(documents), pa.string())
         pieces.append(pa.table([columns[field.name] for field in schema], schema=schema))
@@ -136,6 +193,26 @@ def _gather(names: np.ndarray, entries: Sequence[Entry], schema: pa.Schema, text
     back = np.empty(len(names), np.int64)
     back[np.concatenate(taken)] = np.arange(len(names))
     return pa.concat_tables(pieces).combine_chunks().take(pa.array(back)).combine_chunks().to_batches()[0]
+
+
+def _part(names: np.ndarray, columns: dict[str, pa.ChunkedArray], schema: pa.Schema) -> dict[str, pa.Array]:
+    """Text, meta and tokens of the rows of which only a piece is meant, and of the whole ones beside them."""
+    texts, metas = columns["text"].to_pylist(), columns["meta"].to_pylist()
+    tokens = [row.values for row in columns["tokens"]]
+    for at in np.flatnonzero(names["pieces"] > 1).tolist():
+        name = names[at]
+        first, last = int(name["token"]), int(name["token_end"])
+        tokens[at] = tokens[at][first:last]
+        texts[at] = texts[at][int(name["character"]) : int(name["character_end"])]
+        told = {"piece": int(name["piece"]), "pieces": int(name["pieces"]), "before": first}
+        metas[at] = shards.meta_json(json.loads(metas[at] or "{}") | told)
+    offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in tokens])]).astype(np.int32)
+    kind = schema.field("tokens").type
+    return {
+        "text": pa.array(texts, pa.string()),
+        "meta": pa.array(metas, pa.string()),
+        "tokens": pa.ListArray.from_arrays(pa.array(offsets), pa.concat_arrays(tokens), type=kind),
+    }
 
 
 class _Rows:
@@ -196,7 +273,8 @@ def _judged(entry: Entry, source: str, group: str, spots: np.ndarray) -> pa.Tabl
     tokens[kept] = lengths(entry.tokens)
     at = kept[spots["row"]]
     inside = spots["shard"] != HELDOUT
-    draws = np.bincount(at[inside], minlength=n).astype(np.int32)
+    draws = np.bincount(at[inside & spots["first"]], minlength=n).astype(np.int32)
+    places = np.bincount(at[inside], minlength=n)
     held = np.zeros(n, bool)
     held[at[~inside]] = True
     stays = status == "kept"
@@ -204,7 +282,7 @@ def _judged(entry: Entry, source: str, group: str, spots: np.ndarray) -> pa.Tabl
     unused = stays & ~held & (draws == 0)
     status[unused], reason[unused] = "dropped", "mix.unused"
     detail[unused] = "the budget was full before its turn"
-    offsets = pa.array(np.concatenate([[0], np.cumsum(draws)]).astype(np.int32))
+    offsets = pa.array(np.concatenate([[0], np.cumsum(places)]).astype(np.int32))
     drawn = spots[inside]
     none = pa.array(draws == 0)
     columns = {name: sifted.column(name) for name in ("id", "source", "file", "position", "marks", "chars", "kind")}

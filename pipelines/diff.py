@@ -7,6 +7,7 @@ their tokens where a build holds no text). Of an id that was read several times,
 import argparse
 import json
 import sys
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +54,16 @@ class Book:
     """The ledgers of a build: one row of each array for every id of both builds, by its code.
 
     `fate` is a code of `Difference.fates`, 0 when the build does not know the id; `tokens` of one draw;
-    `at` is the place of its first draw in the stream, -1 without one.
+    its first draw is `many` rows of the stream, which `places` lists from `at` on; `at` is -1 without one.
     """
 
     content: Mapping[str, Any]
+    places: np.ndarray
     fate: np.ndarray
     tokens: np.ndarray
     draws: np.ndarray
     at: np.ndarray
+    many: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -180,22 +183,24 @@ def _fates(table: pa.Table) -> pa.ChunkedArray:
 def _book(table: pa.Table, content: Mapping[str, Any], code: np.ndarray, fate: np.ndarray, n: int) -> Book:
     starts = np.concatenate([[0], np.cumsum([item["rows"] for item in content["shards"]])]).astype(np.int64)
     draws = table["draws"].to_numpy().astype(np.int64)
-    at = np.full(len(table), -1, np.int64)
+    at, many = np.full(len(table), -1, np.int64), np.zeros(len(table), np.int64)
     drawn = np.flatnonzero(draws)
-    first = np.cumsum(draws[drawn]) - draws[drawn]  # in the flat lists, which hold nothing for rows without draws
+    length = pc.list_value_length(table["row"]).to_numpy(zero_copy_only=False)[drawn].astype(np.int64)
+    at[drawn] = np.cumsum(length) - length  # in the flat lists, which hold nothing for rows without draws
+    many[drawn] = length // draws[drawn]
     shard, row = (
         np.concatenate([chunk.flatten().to_numpy() for chunk in table[name].chunks] or [np.zeros(0, np.int64)])
         for name in ("shard", "row")
     )
-    at[drawn] = starts[shard[first]] + row[first]
     status = pc.index_in(table["status"], pa.array(list(_RANK))).to_numpy()
     # Of several rows of an id, the last that is written wins: the kept one, or else the last that was read.
     order = np.argsort(-status, kind="stable")
-    made = {name: np.full(n, empty, np.int64) for name, empty in (("fate", 0), ("tokens", 0), ("draws", 0), ("at", -1))}
-    values = {"fate": fate, "tokens": pc.fill_null(table["tokens"], 0).to_numpy(), "draws": draws, "at": at}
+    tokens = pc.fill_null(table["tokens"], 0).to_numpy()
+    values = {"fate": fate, "tokens": tokens, "draws": draws, "at": at, "many": many}
+    made = {name: np.full(n, -1 if name == "at" else 0, np.int64) for name in values}
     for name, value in values.items():
         made[name][code[order]] = value[order]
-    return Book(content, **made)
+    return Book(content, starts[shard] + row, **made)
 
 
 def _kinds(books: Sequence[Book], fates: Sequence[str], builds: Sequence[Path]) -> np.ndarray:
@@ -211,8 +216,8 @@ def _kinds(books: Sequence[Book], fates: Sequence[str], builds: Sequence[Path]) 
         rows = np.flatnonzero(stay)
         texts = all(_has_text(build, book.content) for build, book in zip(builds, books, strict=True))
         column = "text" if texts else "tokens"
-        held = [_hashes(build, book.content, book.at[rows], column) for build, book in zip(builds, books, strict=True)]
-        kind[rows[held[0] != held[1]]] = 4
+        held = [_digests(build, book, rows, column) for build, book in zip(builds, books, strict=True)]
+        kind[rows[(held[0] != held[1]).any(axis=1)]] = 4
     return kind
 
 
@@ -223,36 +228,43 @@ def _has_text(build: Path, content: Mapping[str, Any]) -> bool:
     return not reader.num_record_batches or reader.get_batch(0).column("text").null_count == 0
 
 
-def _hashes(build: Path, content: Mapping[str, Any], at: np.ndarray, column: str) -> np.ndarray:
-    """A 64-bit hash of the text (or tokens) at places of the stream, int64 [len(at)].
+def _digests(build: Path, book: Book, documents: np.ndarray, column: str) -> np.ndarray:
+    """CRC-32 and Adler-32 of the text (or tokens) of these documents, uint32 [documents, 2].
 
-    Python's own hash of bytes: it is compared within this process alone, one document to itself, so
-    that a change stays unseen once in 2**64.
+    Both run on from piece to piece, so that it does not matter where a document was cut. A document is
+    compared only to itself: that a change stays unseen takes both to agree by chance.
     """
-    order = np.argsort(at, kind="stable")
-    sought = at[order]
-    made = np.zeros(len(at), np.int64)
+    many = book.many[documents]
+    of = np.repeat(np.arange(len(documents)), many)
+    at = book.places[np.arange(len(of)) + np.repeat(book.at[documents] - np.cumsum(many) + many, many)]
+    order = np.argsort(at, kind="stable")  # along the stream, and so in every document from piece to piece
+    sought, of = at[order], of[order]
+    crc, adler = [0] * len(documents), [1] * len(documents)
     begin = 0
-    for item in content["shards"]:
+    for item in book.content["shards"]:
         reader = open_shard(build / item["path"])
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)
             low, high = np.searchsorted(sought, [begin, begin + len(batch)])
             if high > low:
-                values = batch.column(column)
-                width = values.type.value_type.bit_width // 8 if column == "tokens" else 1
-                _, where, data = (
-                    values.buffers()[:3] if column == "text" else (*values.buffers()[:2], values.values.buffers()[1])
-                )
-                ends = np.frombuffer(where, np.int32)[: len(batch) + 1].astype(np.int64) * width
+                data, ends = _bytes(batch.column(column))
                 rows = sought[low:high] - begin
-                view = memoryview(data) if data is not None else memoryview(b"")
-                starts, stops = ends[rows].tolist(), ends[rows + 1].tolist()
-                made[order[low:high]] = [
-                    hash(view[start:stop].tobytes()) for start, stop in zip(starts, stops, strict=True)
-                ]
+                for one, start, stop in zip(
+                    of[low:high].tolist(), ends[rows].tolist(), ends[rows + 1].tolist(), strict=True
+                ):
+                    crc[one] = zlib.crc32(data[start:stop], crc[one])
+                    adler[one] = zlib.adler32(data[start:stop], adler[one])
             begin += len(batch)
-    return made
+    return np.array([crc, adler], np.uint32).T
+
+
+def _bytes(values: pa.Array) -> tuple[memoryview, np.ndarray]:
+    """The bytes of a column of strings or of lists of numbers, and where each row begins, with the end."""
+    text = pa.types.is_string(values.type)
+    data = values.buffers()[2] if text else values.values.buffers()[1]
+    width = 1 if text else values.type.value_type.bit_width // 8
+    ends = np.frombuffer(values.buffers()[1], np.int32)[: len(values) + 1].astype(np.int64) * width
+    return memoryview(data) if data is not None else memoryview(b""), ends
 
 
 if __name__ == "__main__":

@@ -22,26 +22,60 @@ ENTRIES = "entries.json"  # in the mix's work folder
 
 @dataclass(frozen=True)
 class Stock:
-    """Every row that may be drawn, of all entries, as parallel arrays [n]."""
+    """Every document that may be drawn, of all entries, and its pieces.
+
+    Parallel arrays [n] over documents: `entry`, `row`, `tokens`, `order`, `heldout`, `first` (its first
+    piece) and `pieces` (how many). `names`: assemble.NAMES [all pieces].
+    """
 
     entry: np.ndarray
     row: np.ndarray
     tokens: np.ndarray
     order: np.ndarray
     heldout: np.ndarray
+    first: np.ndarray
+    pieces: np.ndarray
+    names: np.ndarray
 
     @staticmethod
-    def of(indexes: Sequence[np.ndarray]) -> "Stock":
-        whole = np.concatenate(indexes)
-        entry = np.repeat(np.arange(len(indexes)), [len(index) for index in indexes])
-        return Stock(entry, whole["row"], whole["tokens"].astype(np.int64), whole["order"], whole["heldout"])
+    def of(indexes: Sequence[tuple[np.ndarray, np.ndarray]]) -> "Stock":
+        whole = np.concatenate([index for index, _ in indexes])
+        cuts = np.concatenate([cut for _, cut in indexes])
+        entry = np.repeat(np.arange(len(indexes)), [len(index) for index, _ in indexes])
+        pieces = whole["pieces"].astype(np.int64)
+        last = np.cumsum(pieces) - 1
+        of = np.repeat(np.arange(len(whole)), pieces)
+        names = np.zeros(len(cuts), assemble.NAMES)
+        names["entry"], names["row"], names["pieces"] = entry[of], whole["row"][of], pieces[of]
+        names["piece"] = np.arange(len(cuts)) - (last - pieces + 1)[of]
+        for name, end in (("token", whole["tokens"]), ("character", assemble.END)):
+            names[name] = cuts[name]
+            names[f"{name}_end"][:-1] = cuts[name][1:]
+            names[f"{name}_end"][last] = end
+        return Stock(
+            entry,
+            whole["row"],
+            whole["tokens"].astype(np.int64),
+            whole["order"],
+            whole["heldout"],
+            last - pieces + 1,
+            pieces,
+            names,
+        )
+
+    def pieces_of(self, documents: np.ndarray) -> np.ndarray:
+        """The pieces (indices into `names`) of these documents, one after the other."""
+        many = self.pieces[documents]
+        before = np.cumsum(many) - many
+        return np.repeat(self.first[documents] - before, many) + np.arange(int(many.sum()))
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """The stream: for every draw, in order, its row in the stock, its group and its time."""
+    """The stream: for every row, in order, its piece in the stock, its tokens, its group and its time."""
 
-    stock: np.ndarray
+    piece: np.ndarray
+    tokens: np.ndarray
     group: np.ndarray
     time: np.ndarray
     shares: dict[str, float]
@@ -68,21 +102,24 @@ def drawn(order: Order, entries: Entries, stock: Stock) -> Drawn:
     caps = {stream.source.name: stream.cap for stream in order.recipe.streams}
     cap = np.array([caps[entry.source] for entry in entries])
     names = list(order.weights)
-    rows, times = [], []
+    size = (stock.names["token_end"] - stock.names["token"]).astype(np.int64)
+    parts: dict[str, list[np.ndarray]] = {}
     for strand in strands:
         mine = np.array([entry.source in strand.sources for entry in entries], bool)
         free = np.flatnonzero(mine[stock.entry] & ~stock.heldout)
-        picked, time = mix.draw(stock.tokens[free], cap[stock.entry[free]], stock.order[free], strand.share * budget)
-        rows.append(free[picked])
-        times.append(time)
-    which, place = mix.stream(times)
-    starts = np.concatenate([[0], np.cumsum([len(time) for time in times])])
-    flat = starts[which] + place
+        picked = mix.draw(stock.tokens[free], cap[stock.entry[free]], stock.order[free], strand.share * budget)
+        parts.setdefault(strand.group, []).append(stock.pieces_of(free[picked]))
+    groups = {group: mix.merged(of, size) for group, of in parts.items()}
+    paces = [mix.times(size[rows]) for rows in groups.values()]
+    which, place = mix.stream(paces)
+    flat = np.concatenate([[0], np.cumsum([len(pace) for pace in paces])])[which] + place
+    piece = np.concatenate(list(groups.values()))[flat]
     whole = sum(order.weights.values())
     return Drawn(
-        np.concatenate(rows)[flat],
-        np.array([names.index(strand.group) for strand in strands])[which],
-        np.concatenate(times)[flat],
+        piece,
+        size[piece],
+        np.array([names.index(group) for group in groups])[which],
+        np.concatenate(paces)[flat],
         {name: weight / whole for name, weight in order.weights.items()},
         budget,
         mix.told(strands, budget),
@@ -109,7 +146,7 @@ def make(
     written = _shards(order, build, work, entries, stock, stream, mode)
     written["ledger"] = _ledgers(order, build, work, inputs, entries, stock, stream, written["cuts"], mode)
     del written["cuts"]
-    tokens = stock.tokens[stream.stock]
+    tokens = stream.tokens
     groups = list(order.weights)
     given = {name: int(tokens[stream.group == number].sum()) for number, name in enumerate(groups)}
     total = sum(given.values())
@@ -126,11 +163,12 @@ def make(
             "tokens": given,
             "realised": {name: round(given[name] / total * sum(order.weights.values()), 6) for name in groups},
             "largest_deviation": mix.deviation(tokens, stream.group, list(stream.shares.values())),
-            "largest_document": int(tokens.max()),
+            "sequence": order.recipe.sequence,
+            "longest_row": int(tokens.max()),
         },
         "tokens": total,
         "rows": len(tokens),
-        "documents": len(np.unique(stream.stock)),
+        "documents": len(np.unique(stream.piece[stock.names["piece"][stream.piece] == 0])),
         "tokenizer": _tokenizer(order, build),
         "restricted": restricted,
         "duplicates": twins,
@@ -153,9 +191,7 @@ def _shards(
     order: Order, build: Path, work: Path, entries: Entries, stock: Stock, stream: Drawn, mode: int
 ) -> dict[str, Any]:
     """Writes the stream's shards and the held-out ones; says what they hold."""
-    names = np.zeros(len(stock.entry), assemble.NAMES)
-    names["entry"], names["row"] = stock.entry, stock.row
-    tokens = stock.tokens[stream.stock]
+    tokens = stream.tokens
     cuts = mix.cuts(stream.time, max(1, math.ceil(int(tokens.sum()) / order.recipe.shard_tokens)))
     groups = list(order.weights)
     group_of = np.array([groups.index(entry.group) if entry.group in groups else -1 for entry in entries])
@@ -164,7 +200,7 @@ def _shards(
     for number, (first, last) in enumerate(itertools.pairwise(cuts)):
         part = slice(first, last)
         path = f"shards/{number:05d}.arrow"
-        plans.append((path, stream.stock[part]))
+        plans.append((path, stock.names[stream.piece[part]]))
         given = np.bincount(stream.group[part], tokens[part], len(groups)).astype(np.int64)
         shard_list.append(
             {
@@ -179,15 +215,16 @@ def _shards(
         held = np.flatnonzero(stock.heldout & (group_of[stock.entry] == number))
         if len(held):
             path = f"heldout/{group}.arrow"
-            plans.append((path, held[np.argsort(stock.order[held], kind="stable")]))
+            held = held[np.argsort(stock.order[held], kind="stable")]
+            plans.append((path, stock.names[stock.first[held]]))
             heldout.append({"path": path, "group": group, "rows": len(held), "tokens": int(stock.tokens[held].sum())})
     jobs, weights = [], []
     for path, rows in plans:
         if not (build / path).exists():
             plan = work / f"{path.replace('/', '-')}.npy"
-            assemble.save(plan, names[rows])
+            assemble.save(plan, rows)
             jobs.append((plan, work / ENTRIES, build / path, order.tokenizer.width, order.recipe.text, mode))
-            weights.append(float(stock.tokens[rows].sum()))
+            weights.append(float((rows["token_end"] - rows["token"]).sum()))
     run(assemble.write_shard, jobs, "shards", weights, " tokens", there=len(plans) - len(jobs))
     listed = [*shard_list, *heldout]
     for item, sha in zip(listed, run(digest, [(build / item["path"],) for item in listed], "check"), strict=True):
@@ -209,10 +246,12 @@ def _ledgers(
 ) -> list[dict[str, Any]]:
     """Writes one ledger per source, with every draw's place."""
     held = np.flatnonzero(stock.heldout)
-    places = np.zeros(len(stream.stock) + len(held), assemble.PLACES)
-    at = np.concatenate([stream.stock, held])
+    at = np.concatenate([stream.piece, stock.first[held]])
+    places = np.zeros(len(at), assemble.PLACES)
     shard = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
-    places["entry"], places["row"] = stock.entry[at], stock.row[at]
+    for name in ("entry", "row"):
+        places[name] = stock.names[name][at]
+    places["first"] = stock.names["piece"][at] == 0
     places["shard"][: len(shard)], places["shard"][len(shard) :] = shard, assemble.HELDOUT
     places["place"][: len(shard)] = np.arange(len(shard)) - cuts[shard]
     places = places[np.lexsort((places["place"], places["shard"], places["row"], places["entry"]))]

@@ -2,10 +2,12 @@
 
 A group's budget is its share of the whole. Its documents stand in an order drawn by hash, as often
 as needed to fill the budget: pass after pass in the same order, so that a document and its
-repetition are a whole pass apart. A document whose middle lies at token x of a budget of B tokens
-gets the time x / B; the stream is all groups' documents by time. At any time t every group has
-given t of its budget, give or take half a document, so the ratio holds in the build, in every
-prefix and (cut at equal times) in every shard, for any sizes of documents and without luck.
+repetition are a whole pass apart. The stream consists of rows: documents, and pieces of long ones. A
+row whose middle lies at token x of the B that a group gives gets the time x / B; the stream is all
+groups' rows by time. At any time t every group has given t of its budget, give or take half a row,
+so the ratio holds in the build, in every prefix and (cut at equal times) in every shard, for any
+sizes of documents and without luck. Sources with shares of their own are merged in the same way
+into their group, before the groups are merged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -112,38 +114,72 @@ def budget(parts: Sequence[Strand], tokens: int | None, asked: str) -> int:
     return tokens
 
 
-def draw(tokens: np.ndarray, caps: np.ndarray, order: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which documents fill `size` tokens, and when: (index [draws] int64, time [draws] float64).
+def draw(tokens: np.ndarray, caps: np.ndarray, order: np.ndarray, size: float) -> np.ndarray:
+    """Which documents fill `size` tokens, in their order: indices, int64 [draws].
 
-    `tokens` int64 [n] > 0; `caps` [n]; `order` uint64 [n] orders them (ties by index).
+    `tokens` int64 [n] > 0; `caps` [n]; `order` uint64 [n] orders them (ties by index). In the last pass a
+    document that does not fit any more is left out for a later one that does, so that what is given
+    misses `size` by at most half of the shortest document that was left.
     """
     row = np.argsort(order, kind="stable")
-    chosen, starts = [], []
+    chosen = [np.zeros(0, np.int64)]
     filled, turn = 0, 0
     while filled < size:
         again = row[caps[row] > turn]
         if not len(again):
             break
         ends = filled + np.cumsum(tokens[again])
-        begin = ends - tokens[again]
-        inside = int(np.searchsorted(begin + tokens[again] / 2, size))
+        inside = int(np.searchsorted(ends, size, side="right"))
         chosen.append(again[:inside])
-        starts.append(begin[:inside])
         if inside < len(again):
+            left = size - (int(ends[inside - 1]) if inside else filled)
+            chosen.append(_fitting(again[inside:], tokens, left))
             break
         filled, turn = int(ends[-1]), turn + 1
-    index = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
-    begin = np.concatenate(starts) if starts else np.zeros(0, np.int64)
-    return index, (begin + tokens[index] / 2) / size
+    return np.concatenate(chosen)
+
+
+def _fitting(row: np.ndarray, tokens: np.ndarray, left: float) -> np.ndarray:
+    """The first of these documents that fits into what is left, the next into what is then left, and so on."""
+    sizes = tokens[row]
+    taken: list[int] = []
+    at = 0
+    while at < len(row):
+        fits = sizes[at:] <= left
+        first = int(fits.argmax())
+        if not fits[first]:
+            break
+        at += first + 1
+        taken.append(at - 1)
+        left -= int(sizes[at - 1])
+    free = np.delete(np.arange(len(row)), taken)
+    if len(free):
+        shortest = int(free[sizes[free].argmin()])
+        if sizes[shortest] / 2 < left:  # a little too much is nearer than too little
+            taken.append(shortest)
+    return row[taken]
+
+
+def times(tokens: np.ndarray) -> np.ndarray:
+    """When each row of a strand comes, in (0, 1): where its middle lies; `tokens` int64 [rows] > 0."""
+    ends = np.cumsum(tokens)
+    return (ends - tokens / 2) / ends[-1] if len(ends) else np.zeros(0)
 
 
 def stream(times: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """All strands in one order: (strand [n] int, position within its strand's draws [n] int64)."""
+    """All strands in one order: (strand [n] int, position within its strand's rows [n] int64)."""
     time = np.concatenate(times)
     strand = np.repeat(np.arange(len(times)), [len(t) for t in times])
     place = np.concatenate([np.arange(len(t)) for t in times])
     order = np.lexsort((place, strand, time))
     return strand[order], place[order]
+
+
+def merged(parts: Sequence[np.ndarray], tokens: np.ndarray) -> np.ndarray:
+    """Several strands' rows (indices into `tokens`) as one: each strand at its own even pace."""
+    strand, place = stream([times(tokens[part]) for part in parts])
+    starts = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+    return np.concatenate(parts)[starts[strand] + place]
 
 
 def cuts(time: np.ndarray, shards: int) -> np.ndarray:

@@ -190,7 +190,7 @@ def _head(content: Mapping[str, Any], told: list[Told]) -> str:
         (realised, "realised, by tokens"),
         (
             f"{of['largest_deviation']:,}",
-            f"tokens: the largest distance of any prefix from it, one document has up to {of['largest_document']:,}",
+            f"tokens: the largest distance of any prefix from it, one row has up to {of['longest_row']:,}",
         ),
         (f"{len(content['shards'])} files", f"{amount(size, 'B')} of shards"),
     ]
@@ -243,7 +243,7 @@ def _ratio(content: Mapping[str, Any], stream: Along) -> str:
     share = 100 * given / total[:, None]
     ends = ("0", f"{amount(total[-1])} tokens")
     keys = figures.legend([(f"{name} {shares[n] * 100:.1f} % asked", f"l{n}") for n, name in enumerate(groups)])
-    most = content["mix"]["largest_document"]
+    most = content["mix"]["longest_row"]
     return (
         keys
         + '<div class="grid2">'

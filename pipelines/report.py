@@ -71,7 +71,7 @@ def _mix(content: Mapping[str, Any]) -> list[str]:
     return [
         f"mix         asked {asked} ({', '.join(of['asked'])}), realised {realised} by tokens",
         f"            in no prefix is a group more than {of['largest_deviation']:,} tokens from its share "
-        f"(largest document: {of['largest_document']:,})",
+        f"(longest row: {of['longest_row']:,})",
         *(f"            {line}" for line in of["plan"]),
     ]
 

@@ -239,14 +239,15 @@ def resolved(inputs: Sequence[Input], order: Order, out: Path) -> tuple[Entries,
     return entries, manifest.read(done)
 
 
-def indexed(entries: Entries, order: Order, out: Path, name: str) -> list[np.ndarray]:
-    """What may be drawn of every entry: INDEX arrays, in the order of the entries."""
+def indexed(entries: Entries, order: Order, out: Path, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What may be drawn of every entry: INDEX and CUT arrays, in the order of the entries."""
     folder = out / "layers" / f"mix-{short(name)}"
     paths = [folder / f"{number:06d}.index.npy" for number in range(len(entries))]
     todo = [number for number, path in enumerate(paths) if not path.exists()]
-    jobs = [(entries[n], paths[n], order.seed, order.recipe.heldout, 0o600) for n in todo]
+    tokenizer, recipe = order.tokenizer.tokenizer, order.recipe
+    jobs = [(entries[n], paths[n], order.seed, recipe.heldout, tokenizer, recipe.sequence, 0o600) for n in todo]
     run(assemble.index, jobs, "index", there=len(entries) - len(todo))
-    return [np.load(path) for path in paths]
+    return [(np.load(path), np.load(assemble.cuts_of(path))) for path in paths]
 
 
 def build_key(order: Order, inputs: Sequence[Input]) -> str:

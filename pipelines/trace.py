@@ -61,7 +61,7 @@ def _range(text: str) -> tuple[int, int]:
 
 
 def pieces(index: windows.Index, place: int) -> Iterator[dict[str, Any]]:
-    """What stands in a packed window, in order: id, source, group, first and last-but-one token, shard and row."""
+    """What stands in a packed window, in order: id, source, group, where it lies in a row, and that in a document."""
     for row, start, length in index.window(place).tolist():
         number = index.batch_of(row)
         first, shard, at = index.batches[number].tolist()
@@ -75,6 +75,7 @@ def pieces(index: windows.Index, place: int) -> Iterator[dict[str, Any]]:
             "group": index.groups[index.group[row]],
             "start": start,
             "end": start + length,
+            "before": json.loads(batch.column("meta")[local].as_py() or "{}").get("before", 0),
             "tokens": offsets[local + 1].as_py() - offsets[local].as_py(),
             "shard": f"{index.shards[shard].parent.name}/{index.shards[shard].name}",
             "row": int(row - begin),
@@ -92,7 +93,7 @@ def _told(number: int, epoch: int, found: Sequence[Mapping[str, Any]], sequence:
     lines = [f"window {number}{again}: {held:,} of {sequence:,} tokens of {len(found)} documents ({told})"]
     width = max((len(piece["id"]) for piece in found), default=0)
     lines += [
-        f"  {piece['id']:<{width}}  tokens {piece['start']:,}-{piece['end']:,} of {piece['tokens']:,}  "
+        f"  {piece['id']:<{width}}  tokens {piece['before'] + piece['start']:,}-{piece['before'] + piece['end']:,}  "
         f"{piece['shard']} row {piece['row']:,}"
         for piece in found
     ]

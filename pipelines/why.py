@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from corpus import ledger, manifest
 from corpus.files import BadInput
+from corpus.shards import open_shard
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,8 +69,23 @@ def story(id: str, build: Path) -> str:
         if row["status"] == "heldout":
             lines.append(f"  held out for validation, in heldout/{row['group']}.arrow")
         for shard, place in zip(row["shard"] or [], row["row"] or [], strict=True):
-            lines.append(f"  stands in shards/{shard:05d}.arrow, row {place}")
+            lines.append(f"  stands in {_place(build, shard, place)}")
     return "\n".join(lines)
+
+
+def _place(build: Path, shard: int, place: int) -> str:
+    """A row of a shard in words, with the tokens of the document that it holds."""
+    path = f"shards/{shard:05d}.arrow"
+    reader = open_shard(build / path)
+    first = 0
+    for number in range(reader.num_record_batches):
+        batch = reader.get_batch(number)
+        if place < first + len(batch):
+            held, meta = (batch.column(name)[place - first] for name in ("tokens", "meta"))
+            before = json.loads(meta.as_py() or "{}").get("before", 0)
+            return f"{path}, row {place}, tokens {before:,} to {before + len(held.values):,}"
+        first += len(batch)
+    raise BadInput(f"{build / path} has no row {place}, which the ledger names; run python -m pipelines.verify {build}")
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from corpus import ledger, shards
+from corpus import ledger, manifest, shards
 from pipelines import build as command
-from pipelines import verify, why
+from pipelines import diff, verify, why
 
 ROOT = Path(__file__).parent.parent
 MIX = ("--mix", "15:1:4")
@@ -54,12 +54,12 @@ def test_the_ratio_is_what_was_asked(content):
     mix = content["mix"]
     total = sum(mix["tokens"].values())
     for group, weight in mix["asked"].items():
-        assert abs(mix["tokens"][group] - weight / 20 * total) <= mix["largest_document"]
-    assert mix["largest_deviation"] <= mix["largest_document"]
+        assert abs(mix["tokens"][group] - weight / 20 * total) <= mix["longest_row"]
+    assert mix["largest_deviation"] <= mix["longest_row"]
     assert len(content["shards"]) > 2
     for shard in content["shards"]:
         for group, weight in mix["asked"].items():
-            assert abs(shard["groups"][group] - weight / 20 * shard["tokens"]) <= 2 * mix["largest_document"]
+            assert abs(shard["groups"][group] - weight / 20 * shard["tokens"]) <= 2 * mix["longest_row"]
 
 
 def test_every_law_holds(built, content):
@@ -308,3 +308,21 @@ def test_a_deidentification_below_the_floor_stops_the_build(out, content, tmp_pa
     told = capsys.readouterr().err
     assert "the de-identification audit fails" in told and "1.01 is the floor" in told
     assert not list((tmp_path / "out" / "layers").glob("notes-*")), "no note was written"
+
+
+def test_documents_are_the_same_however_they_are_cut(out, built, content, tmp_path, capsys):
+    """Rows of at most 300 tokens in place of 1,024: a finer ratio, and not a document that differs."""
+    other = tmp_path / "out"
+    shutil.copytree(out, other, copy_function=os.link, symlinks=True)
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text(
+        "from dataclasses import replace\nfrom pipelines.recipe import WORLD\nrecipe = replace(WORLD, sequence=300)\n"
+    )
+    assert command.main([*MIX, "--out", str(other), "--workers", "1", "--recipe", str(recipe)]) == 0
+    fine = manifest.load(other / "build")
+    assert fine["mix"]["longest_row"] <= 300 and fine["rows"] > content["rows"]
+    assert fine["mix"]["largest_deviation"] <= 300
+    assert not [fault for _, faults in verify.laws(other / "build", fine) for fault in faults]
+    capsys.readouterr()
+    assert diff.main([str(built), str(other / "build")]) == 0
+    assert "no document differs" in capsys.readouterr().out

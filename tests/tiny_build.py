@@ -93,7 +93,7 @@ def make(folder: Path, given: list[Row], *, per_shard: int = 16, width: int = 16
         "mix": {"asked": {"biomedical": 15, "clinical": 1, "general": 4}, "budget": total, "plan": [],
                 "tokens": given_tokens, "realised": {name: n / total * 20 for name, n in given_tokens.items()},
                 "largest_deviation": mix.deviation(sizes, number, [0.75, 0.05, 0.2]),
-                "largest_document": int(sizes.max(initial=0))},
+                "sequence": 0, "longest_row": int(sizes.max(initial=0))},
         "tokens": int(sizes.sum()), "rows": len(stream), "documents": len(places),
         "tokenizer": {"name": "tiny", "kind": "sentencepiece", "file": "tokenizer/tiny.model",
                       "sha256": digest(tokenizer)[7:], "vocabulary": 32_000, "bos": BOS, "eos": EOS, "width": width},
