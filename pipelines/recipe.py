@@ -13,11 +13,13 @@ from pathlib import Path
 from corpus.document import Filter
 from corpus.sources import Source
 from corpus.sources.guidelines import Guidelines
+from corpus.sources.instructions import Instructions
 from corpus.sources.mimic import Mimic
 from corpus.sources.notes import Columns, Notes
 from corpus.sources.pmc import PMC
 from corpus.sources.pubmed import PubMed
 from corpus.sources.redpajama import RedPajama
+from filters.answered import Answered
 from filters.contamination import Contamination
 from filters.deid import Deid
 from filters.gopher import GopherQuality, GopherRepetition
@@ -47,8 +49,11 @@ class Stream:
 class Recipe:
     """What a build is made of; its `repr`, the raw files' digests and the mix name the build.
 
-    `groups` are the names that `--mix` weighs, in its order. `shares` (source name -> weight)
+    `groups` are the names that `--mix` weighs, in its order, and `mix` what it is when it is not given; `template`
+    is `--template` likewise, for conversations (filters/chat.py). `shares` (source name -> weight)
     fixes the proportions inside a group; a group without shares takes its sources as they come.
+    A document of more than `sequence` tokens stands in the stream in pieces of at most as many, so that
+    the ratio holds within one of them anywhere; 0 keeps documents whole.
     `shard_tokens` is the size of a shard. `heldout` is the share of families (patients, articles)
     that are kept out of the stream, for validation. `recall` is the share of planted identifiers that
     the de-identification of a hospital's notes must mask, or the build stops. `text` says whether shards hold the text
@@ -60,10 +65,13 @@ class Recipe:
     groups: tuple[str, ...] = ("biomedical", "clinical", "general")
     shares: Mapping[str, float] = field(default_factory=dict)
     duplicates: Duplicates = Duplicates()
+    sequence: int = 4096  # the paper's, and the trainer's
     shard_tokens: int = 50_000_000
     heldout: float = 0.002
     recall: float = 0.95
     text: bool = True
+    mix: str = "15:1:4"
+    template: str = ""
 
     def with_columns(self, columns: Columns) -> "Recipe":
         """This recipe with a hospital's tables read by these columns."""
@@ -116,9 +124,33 @@ def _me_llama() -> Recipe:
 
 ME_LLAMA = _me_llama()
 # The big recipe with smaller shards, on files that corpus.sample makes.
-WORLD = replace(ME_LLAMA, name="world", shard_tokens=250_000, heldout=0.01)
+WORLD = replace(ME_LLAMA, name="world", sequence=1024, shard_tokens=250_000, heldout=0.01)
 
-RECIPES = {recipe.name: recipe for recipe in (ME_LLAMA, WORLD)}
+
+def _instruct() -> Recipe:
+    start = (Publication(), Repair(), Language(), Quality.instructions())
+    public = (*start, Deid(policy="literature"), Answered())
+    return Recipe(
+        name="instruct",
+        streams=(
+            Stream(Instructions("general"), public, "general", cap=1, optional=True),
+            Stream(Instructions("medical"), public, "medical", cap=1, optional=True),
+            Stream(
+                Instructions("clinical"), (*start, Deid(policy="mimic4"), Answered()), "clinical", cap=1, optional=True
+            ),
+        ),
+        groups=("general", "medical", "clinical"),
+        # The later answers of a conversation hold the earlier ones: only the very same is a copy there.
+        duplicates=Duplicates(templated=("conversation",), templated_threshold=1.0),
+        heldout=0.01,
+        mix="1:2:1",  # ours: the paper does not say its own
+        template="auto",
+    )
+
+
+INSTRUCT = _instruct()
+
+RECIPES = {recipe.name: recipe for recipe in (ME_LLAMA, WORLD, INSTRUCT)}
 
 
 def find(name: str) -> Recipe:
