@@ -96,11 +96,6 @@ def index(entry: Entry, out: Path, seed: int, heldout: float, tokenizer: Tokeniz
     out when its own hash says so, so that it is held out whole, in every build with this seed. A note
     of a patient who may not be told apart (an empty `patient`: there was no key to seal it with) is never
     held out.
-    Beside it (`cuts_of`) stands where documents of more than `sequence` tokens are cut; 0 cuts none.
-
-    A family (near copies and what shares a publication, or else a patient, or else the document) is held
-    out when its own hash says so, so that it is held out whole, in every build with this seed. A note of a patient who may not be told apart
-    (an empty `patient`: there was no key to seal it with) is never held out.
     """
     sifted = ledger.read(ledger_of(entry.layer)).column("status").to_numpy()
     verdicts = ledger.read(entry.verdict)
