@@ -289,6 +289,7 @@ def test_tex_without_its_document_settles_30():
         (f"seen ({cite(1)}; {cite(2)}) again", "seen again"),
         (f"seen ({cite('Nemo et al., 2001')}; {cite('Omen 2002')})", "seen"),
         (f"seen (e.g., Nemo <italic>et al.</italic>, {cite(2001)})", "seen"),
+        (f"seen (te Nemo and others {cite(2001)}; Omen and others {cite(2002)}, under review)", "seen"),
         (f"as {cite('Nemo et al. (2001)')} saw", "as Nemo et al. (2001) saw"),
         (f"Nemo et al. ({cite(2001)}) saw", "Nemo et al. saw"),
         (f"Nemo et al. ({cite('2001)')} saw", "Nemo et al. saw"),
@@ -490,6 +491,14 @@ def test_cells_of_tables_are_kept_when_asked_for(tmp_path):
     )
     assert paragraphs(tmp_path, table) == ["Table 1. Cells."]
     assert paragraphs(tmp_path, table, source=PMC(tables=True)) == ["Table 1. Cells.", "a | b\n1 2 | 3", "Noted."]
+
+
+def test_an_address_alone_is_no_paragraph_39(tmp_path):
+    own = "<p><bold>DOI:</bold>\n<ext-link>http://dx.doi.org/10.7554/x.1.002</ext-link></p>"
+    assert paragraphs(tmp_path, f"<p>It was seen.</p>{own}<p>DOI: 10.5061/dryad.x holds it.</p>") == [
+        "It was seen.",
+        "DOI: 10.5061/dryad.x holds it.",
+    ]
 
 
 def test_markup_neither_glues_nor_splits_words(tmp_path):

@@ -18,8 +18,8 @@ _CHAIN = re.compile(r"\x00(?:\s*(?:[,;:–—‒−\-&/]|and|to|or|y|e)?\s*\x00)
 _LEAD = re.compile(
     r"\b(?:see(?: also)?|for (?:a )?(?:recent )?(?:reviews?|examples?|instance|details?)|e\.\s?g\.?|i\.\s?e\.?|cf\.?|"
     r"also|and|or|but|refs?\.?|references?|nos?\.?|(?:discussed|described|reported|shown|summari[sz]ed) (?:in|by)|"
-    r"review(?:s|ed)?|in|by|from|adapted|modified|data|et al\.?|et|al\.?|therein|y|e|in press|"
-    r"de|van|von|der|den|del|della|di|da|la|le|dos|ter|ten|chapter|p{1,2}\.?|vol\.?)\b\.?",
+    r"review(?:s|ed)?|in|by|from|adapted|modified|data|et al\.?|et|al\.?|others|therein|y|e|in press|under review|"
+    r"de|van|von|der|den|del|della|di|da|la|le|dos|te|ter|ten|zu|zur|chapter|p{1,2}\.?|vol\.?)\b\.?",
     re.I,
 )
 _NAMES = re.compile(r"(?:[^\W\d_][\w'’.\-‐‑]*|\d{4}[a-z]?|\d+)(?:[\s,&:–—\-./]+|$)")

@@ -27,6 +27,8 @@ from corpus.sources.markup import LANG, LOCAL
 
 _SECTIONS = {"sec", "app", "treatment-sec"}
 _CONTAINERS = {"alternatives", "answer-set", "taxon-treatment", "question-wrap-group", "floats-group"}
+# what eLife writes below every abstract, figure and table
+_OWN_ADDRESS = re.compile(r"DOI:? ?(?:https?://\S+|10\.\d+/\S+)")
 _KEPT_ALWAYS = FLOATS | BLOCKS | _SECTIONS | {"disp-formula"}
 
 
@@ -200,6 +202,8 @@ class _Reader:
 
     def say(self, text: str, out: list[str]) -> None:
         text = line(text)
+        if text.startswith("DOI") and _OWN_ADDRESS.fullmatch(text):
+            return
         if text and text != PICTURED and any(map(str.isalnum, text)):
             self.words += text.count(" ") + 1
             out.append(text)

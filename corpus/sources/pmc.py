@@ -58,7 +58,7 @@ class PMC:
     licenses: tuple[str, ...] | None = None
     base: str = field(default=BASE, repr=False)
     limit: int | None = field(default=None, repr=False)
-    version: int = 1
+    version: int = 2
 
     name = "pmc"
     restricted = False
