@@ -25,7 +25,7 @@ class Document:
     text): they go to the ledger, and two documents that differ in marks alone are equal.
 
     Keys of `meta` that the pipelines read, all optional:
-      kind       fulltext, abstract, title, note, report, web, code, guideline, instruction
+      kind       fulltext, abstract, title, note, report, web, code, guideline, instruction, conversation
       pmid, pmcid, doi   identity across sources
       revision   list of integers, compared in order: of one id, the largest wins
       deleted    the publisher withdrew this id in this revision

@@ -1,7 +1,7 @@
 """The miniature world: files in every publisher's own format and folder layout, all of it invented.
 
 `make(folder)` writes below `folder` what the publishers serve: NLM's PubMed tree, PMC's bucket,
-PhysioNet's trees, RedPajama's, the guidelines' hub, a hospital's tables and the benchmarks; and
+PhysioNet's trees, RedPajama's, the guidelines' hub, a hospital's tables, instructions and the benchmarks; and
 `truth.json`, which records what was planted: revisions, deletions, retractions, copies at known
 distances, identifiers and leaks. The same size and seed give the same bytes. A build on a fresh
 machine reads it, tests serve it with faults (tests/world.py), benchmarks make it large.
@@ -15,17 +15,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from corpus.world import mimic, notes, others, pmc, pubmed, redpajama
+from corpus.world import instructions, mimic, notes, others, pmc, pubmed, redpajama
 from corpus.world.files import save
 
-VERSION = 2  # of the world's bytes: goes up when any writer changes what it writes
+VERSION = 3  # of the world's bytes: goes up when any writer changes what it writes
 
 
 def make(folder: Path, size: int = 1, seed: int = 0) -> dict[str, Any]:
     """Writes the world below `folder` and returns its truth, which is also in truth.json.
 
-    Size 1 is 2,900 records of PubMed and PMC, 750 notes, 500 web rows and 60 guidelines; sizes
-    multiply that, one document at a time in memory. A world that is there and whole is left alone;
+    Size 1 is 2,900 records of PubMed and PMC, 750 notes, 500 web rows, 60 guidelines and 540
+    rows of instructions; sizes multiply that. A world that is there and whole is left alone;
     one that is not whole, or is another, is written anew.
     """
     if size < 1:
@@ -38,7 +38,7 @@ def make(folder: Path, size: int = 1, seed: int = 0) -> dict[str, Any]:
     except (FileNotFoundError, json.JSONDecodeError):
         pass
     marker = folder / "miniature-world"
-    there = [name for name in (*NAMES, "benchmarks") if (folder / name).exists()]
+    there = [name for name in (*NAMES, "instructions", "benchmarks") if (folder / name).exists()]
     if there and not marker.exists():
         raise ValueError(
             f"{folder} holds {', '.join(there)} already, and not of a miniature world; name another folder"
@@ -59,6 +59,7 @@ def make(folder: Path, size: int = 1, seed: int = 0) -> dict[str, Any]:
         "redpajama": redpajama.write(folder / "redpajama", size, seed, asked),
         "guidelines": others.write_guidelines(folder / "guidelines", size, seed, asked),
         "notes": notes.write(folder / "notes", size, seed),
+        "instructions": instructions.write(folder / "instructions", size, seed, asked),
         "benchmarks": others.write_benchmarks(folder / "benchmarks", size, seed),
     }
     save(folder / "truth.json", json.dumps(truth, ensure_ascii=False, indent=1, sort_keys=True))
@@ -97,6 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"  {name:12} {truth[name][key]:>10,} documents")
     print(f"  {'guidelines':12} {truth['guidelines']['rows']:>10,} documents")
     print(f"  {'notes':12} {truth['notes']['notes']:>10,} documents")
+    print(f"  {'instructions':12} {sum(truth['instructions']['answers'].values()):>10,} documents")
 
 
 if __name__ == "__main__":

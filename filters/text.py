@@ -174,7 +174,7 @@ class Repair:
     it changed.
     """
 
-    literal: tuple[str, ...] = ("paper", "qa", "instruction")
+    literal: tuple[str, ...] = ("paper", "qa", "instruction", "conversation")
     verbatim: tuple[str, ...] = ("code",)
     mainframe: tuple[str, ...] = ("note", "report")
     version: int = 1

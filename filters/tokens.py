@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from corpus.conversation import KINDS, split
 from corpus.document import Document, Drop
 from corpus.files import digest as digest_of
-from filters import engines
+from filters import chat, engines
 
 # Name -> (package, file). Mistral's models stand in mistral-common, Apache-2.0; the first has 32,000
 # pieces and LLaMA-2's specification (BPE, byte fallback, split digits, no normalisation).
@@ -32,7 +33,7 @@ KNOWN = {
 # What models without a configuration beside them call the two, in order of preference.
 _BOS = ("<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>", "[CLS]", "<|endoftext|>")
 _EOS = ("</s>", "<eos>", "<|end_of_text|>", "<|endoftext|>", "[SEP]")
-_SIDE_FILES = ("tokenizer_config.json", "special_tokens_map.json")
+_SIDE_FILES = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,22 @@ class Tokenizer:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Fills `document.tokens` with `[bos] + ids + [eos]`; never drops. Marks `tokens.count`."""
+    """Fills `document.tokens` with `[bos] + ids + [eos]`; never drops. Marks `tokens.count`.
+
+    With a template, conversations (corpus/conversation.py) are written by it, and `prompt` says how
+    many ids stand before the last answer, BOS among them: exactly what a model is asked with. Marks
+    `tokens.prompt`. Raises ValueError for one that is broken; filters.answered drops these.
+    """
 
     tokenizer: Tokenizer
+    template: chat.Template | None = None
     version: int = 1
 
     @classmethod
-    def named(cls, name: str) -> "Tokens":
-        """The filter for a tokenizer by name, path or hub id; see `load`."""
-        return cls(load(name))
+    def named(cls, name: str, template: str = "") -> "Tokens":
+        """The filter for a tokenizer by name, path or hub id (`load`), and a template (`chat.load`)."""
+        tokenizer = load(name)
+        return cls(tokenizer, chat.load(template, tokenizer) if template else None)
 
     @property
     def width(self) -> int:
@@ -110,11 +118,43 @@ class Tokens:
 
     def batch(self, documents: list[Document]) -> list[Document]:
         """The same for many documents: a batch of a megabyte costs what its text costs."""
-        counted = self.tokenizer.documents([document.text for document in documents])
+        spoken = [self.template is not None and document.meta.get("kind") in KINDS for document in documents]
+        plain = iter(self.tokenizer.documents([d.text for d, said in zip(documents, spoken, strict=True) if not said]))
+        written = iter(self._written([d for d, said in zip(documents, spoken, strict=True) if said]))
         return [
-            replace(document, tokens=tokens, marks={**document.marks, "tokens.count": len(tokens)})
-            for document, tokens in zip(documents, counted, strict=True)
+            next(written)
+            if said
+            else replace(
+                document, tokens=(tokens := next(plain)), marks={**document.marks, "tokens.count": len(tokens)}
+            )
+            for document, said in zip(documents, spoken, strict=True)
         ]
+
+    def _written(self, documents: list[Document]) -> list[Document]:
+        """Conversations by the template."""
+        if self.template is None or not documents:
+            return []
+        turns = []
+        for document in documents:
+            try:
+                turns.append(split(document.text))
+            except ValueError as error:
+                raise ValueError(f"{document.id}: {error}; put filters.answered behind what changes text") from None
+        counted = _writer(self.template, self.tokenizer).documents(turns)
+        return [
+            replace(
+                document,
+                tokens=tokens,
+                prompt=prompt,
+                marks={**document.marks, "tokens.count": len(tokens), "tokens.prompt": prompt},
+            )
+            for document, (tokens, prompt) in zip(documents, counted, strict=True)
+        ]
+
+
+@lru_cache(maxsize=4)
+def _writer(template: chat.Template, tokenizer: Tokenizer) -> chat.Writer:
+    return chat.Writer(template, tokenizer)
 
 
 @dataclass(frozen=True)

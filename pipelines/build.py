@@ -28,11 +28,16 @@ from pipelines.recipe import ME_LLAMA, WORLD, find
 def parser() -> argparse.ArgumentParser:
     """The command's options, few and frozen: whatever else a build needs is a value of its recipe."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.build", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--mix", default="15:1:4", help="weights of biomedical:clinical:general by tokens (15:1:4)")
+    parser.add_argument("--mix", help="weights of the recipe's groups: biomedical:clinical:general by tokens (15:1:4)")
     parser.add_argument("--raw", type=Path, help="build from the files below this folder, one folder per source")
-    parser.add_argument("--recipe", help="world, me-llama, or a Python file that holds `recipe = Recipe(...)`")
+    parser.add_argument(
+        "--recipe", help="world, me-llama, instruct, or a Python file that holds `recipe = Recipe(...)`"
+    )
     parser.add_argument("--tokens", help="size of the build, like 129B or 2.5e6 (as much as the scarcest group allows)")
     parser.add_argument("--tokenizer", default="mistral-v1", help="a .model, a tokenizer.json, a hub id (mistral-v1)")
+    parser.add_argument(
+        "--template", help="of conversations: own, me-llama, llama-2, chatml, …, or a .jinja file (auto)"
+    )
     parser.add_argument("--out", type=Path, default=Path("out"), help="where layers and builds lie (out)")
     parser.add_argument("--seed", type=int, default=0, help="of the order of documents and the held-out split (0)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; 1 runs without Ray")
@@ -54,9 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         recipe = replace(recipe, duplicates=replace(recipe.duplicates, memory=parse_bytes(given.memory)))
         if given.columns:
             recipe = recipe.with_columns(parse_columns(given.columns))
-        weights = parse_mix(given.mix, recipe.groups)
+        weights = parse_mix(given.mix or recipe.mix, recipe.groups)
         tokens = parse_tokens(given.tokens) if given.tokens else None
-        tokenizer = Tokens.named(given.tokenizer)
+        tokenizer = Tokens.named(given.tokenizer, given.template or recipe.template)
         with alone(given.out):
             recipe = stages.clean(recipe, given.out, given.raw, given.benchmarks)
             order = stages.Order(recipe, weights, tokens, tokenizer, given.seed)

@@ -34,7 +34,7 @@ Summary = dict[str, Any]
 
 SHORT = ("abstract", "title")  # kinds that stand for a full text of the same publication
 KINDS = (
-    *("fulltext", "guideline", "book", "paper", "encyclopedia", "instruction", "note", "report"),
+    *("fulltext", "guideline", "book", "paper", "encyclopedia", "instruction", "conversation", "note", "report"),
     *("qa", "web", "code", *SHORT),
 )
 

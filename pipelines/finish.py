@@ -276,6 +276,7 @@ def _tokenizer(order: Order, build: Path) -> dict[str, Any]:
     tokens = order.tokenizer
     loaded = tokens.tokenizer
     path = f"tokenizer/{loaded.file.name}"
+    template = {"name": tokens.template.name, "source": tokens.template.source} if tokens.template else None
     beside = ("tokenizer_config.json", "special_tokens_map.json") if loaded.kind == "tokenizers" else ()
     for file in (loaded.file, *(loaded.file.with_name(name) for name in beside)):
         copy = build / "tokenizer" / file.name
@@ -291,6 +292,7 @@ def _tokenizer(order: Order, build: Path) -> dict[str, Any]:
         "bos": loaded.bos,
         "eos": loaded.eos,
         "width": loaded.width,
+        **({"template": template} if template else {}),
     }
 
 

@@ -14,6 +14,7 @@ from corpus import manifest, sample, shards
 from corpus.document import Document, Filter
 from corpus.files import BadInput, Foreign, text_digest
 from corpus.sources import Source
+from corpus.sources.instructions import Instructions
 from corpus.sources.redpajama import RedPajama
 from filters.deid import Deid
 from filters.tokens import Tokens
@@ -21,7 +22,7 @@ from pipelines import assemble, audit, dedup, raw
 from pipelines.download import fetch_source
 from pipelines.layer import Layer, run, short
 from pipelines.progress import say
-from pipelines.recipe import WORLD, Recipe, Stream
+from pipelines.recipe import INSTRUCT, WORLD, Recipe, Stream
 from pipelines.sift import Count, Sift, ledger_of
 
 Entries = list[assemble.Entry]
@@ -62,7 +63,7 @@ def clean(recipe: Recipe, out: Path, folder: Path | None, benchmarks: Path | Non
     """The recipe with the benchmarks kept out: those given, those that lie in the raw folder, the world's."""
     if benchmarks is None and folder is not None and (folder / "benchmarks").is_dir():
         benchmarks = folder / "benchmarks"
-    if recipe.name == WORLD.name and folder is None:
+    if recipe.name in (WORLD.name, INSTRUCT.name) and folder is None:
         sample.make(out / "world")
         benchmarks = benchmarks or out / "world" / "benchmarks"
     if benchmarks is None:
@@ -74,16 +75,19 @@ def clean(recipe: Recipe, out: Path, folder: Path | None, benchmarks: Path | Non
 def gather(order: Order, out: Path, folder: Path | None) -> list[tuple[Stream, list[raw.Raw]]]:
     """The streams of the recipe with their raw files, fetched first when no folder is given."""
     if folder is None:
-        folder = _fetched(order, out)
+        folder = out / "world" if order.recipe.name == INSTRUCT.name else _fetched(order, out)
     elif not folder.is_dir():
         raise BadInput(f"--raw {folder} is not a folder; give the folder that holds pubmed/, pmc/, mimic/, …")
     chosen = []
     for stream in order.recipe.streams:
-        below = folder / stream.source.name
-        if below.is_dir():
-            chosen.append((stream, below))
+        source = stream.source
+        below = folder / (source.folder if isinstance(source, Instructions) else source.name)
+        if not below.is_dir():
+            say(f"  {source.name}: left out, there is no {below}")
+        elif isinstance(source, Instructions) and not raw.listing(source, below):
+            say(f"  {source.name}: left out, there is none in {below}. {source.absent}")
         else:
-            say(f"  {stream.source.name}: left out, there is no {below}")
+            chosen.append((stream, below))
     if not chosen:
         names = ", ".join(stream.source.name for stream in order.recipe.streams)
         raise BadInput(f"{folder} holds no folder of a source; expected one or more of {names}")
