@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from corpus.document import Document, Drop
 from filters.deid import Deid
-from filters.phi import dates, engine, identifiers, known, model, names, replace, rules, spans
+from filters.phi import beside, dates, engine, identifiers, known, mentions, model, names, proof, replace, rules, spans
 from filters.phi.canaries import Canaries
 from filters.phi.key import key_id
 from filters.phi.locales import locale
@@ -113,6 +113,19 @@ def test_an_initial_is_a_name_where_people_stand() -> None:
 def test_a_name_found_once_is_masked_everywhere() -> None:
     out = masked("Dr. Zbrowska saw him. Plan per Zbrowska. ZBROWSKA will call. The sound was clear.")
     assert "brow" not in out.lower().replace("brows", "") and "ZBROWSKA" not in out
+
+
+def test_a_name_that_is_a_word_is_masked_where_a_person_stands() -> None:
+    text = (
+        "Mr. Brown was seen. We spoke with Brown about it. Brown reports brown sputum. Brown sputum grew E. coli. "
+        "BROWN RECLUSE."
+    )
+    assert masked(text) == (
+        "Mr. [NAME] was seen. We spoke with [NAME] about it. [NAME] reports brown sputum. Brown sputum grew E. coli. "
+        "BROWN RECLUSE."
+    )
+    assert "zbrowska" not in masked("Mrs. Zbrowska was seen. pt zbrowska to call")
+    assert "Zbrowska" not in masked("Mrs. Zbrowska-Quill was seen. Zbrowska will call")
 
 
 def test_policies_differ(key: str) -> None:
@@ -326,7 +339,7 @@ def _patterns() -> list[tuple[str, "regex.Pattern[str]"]]:
         *dates.DATES, *dates.AGES, *Places(packs).rules, names._TYPIST,
     ]  # fmt: skip
     patterns = [(rule.name, rule.compiled) for rule in found]
-    for module in (names, identifiers, spans, known):
+    for module in (names, beside, proof, mentions, identifiers, spans, known):
         patterns += [(name, value) for name, value in vars(module).items() if isinstance(value, regex.Pattern)]
     return patterns
 
