@@ -92,10 +92,10 @@ def index(entry: Entry, out: Path, seed: int, heldout: float, tokenizer: Tokeniz
 
     Beside it (`cuts_of`) stands where documents of more than `sequence` tokens are cut; 0 cuts none.
 
-    A family (near copies and what shares a publication, or else a patient, or else the document) is held
-    out when its own hash says so, so that it is held out whole, in every build with this seed. A note
-    of a patient who may not be told apart (an empty `patient`: there was no key to seal it with) is never
-    held out.
+    A family (near copies and what shares a publication, or else a patient, or else the document with all
+    that came of the same record: ids up to `#`) is held out when its own hash says so, so that it is
+    held out whole, in every build with this seed. A note of a patient who may not be told apart (an empty
+    `patient`: there was no key to seal it with) is never held out.
     """
     sifted = ledger.read(ledger_of(entry.layer)).column("status").to_numpy()
     verdicts = ledger.read(entry.verdict)
@@ -113,7 +113,7 @@ def index(entry: Entry, out: Path, seed: int, heldout: float, tokenizer: Tokeniz
         ids += names
         patients = pc.match_substring(batch.column("meta"), '"patient":').to_numpy(zero_copy_only=False)
         families += [
-            _patient(batch.column("meta")[row].as_py()) if known else name
+            _patient(batch.column("meta")[row].as_py()) if known else name.partition("#")[0]
             for row, (name, known) in enumerate(zip(names, patients, strict=True))
         ]
     families = [one if one == _NOBODY else other or one for one, other in zip(families, kin, strict=True)]
