@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from corpus.files import BadInput, Foreign
 from corpus.sources.mimic import CXR, III, IV_NOTE, LICENSE, Mimic
 from corpus.sources.mimic_text import clean, placeholders
+from pipelines.dedup import Duplicates
 from tests import profiles  # noqa: F401 (chooses how many examples)
 
 RAW = Path(__file__).parent / "raw" / "mimic"
@@ -265,6 +266,29 @@ def test_the_same_report_in_two_releases_has_the_same_text():  # (50)
     third = "FINDINGS:  Seen with Dr. [**Last Name (STitle) **] on [**2151-8-4**]. No effusion.\n"
     fourth = "FINDINGS:  Seen with Dr. ___ on ___. No effusion. \n"
     assert clean(third) == clean(fourth)
+
+
+def test_a_chest_report_of_two_releases_is_a_near_duplicate(tmp_path):  # (50)
+    said = (
+        "EXAMINATION:  CHEST (PA AND LAT)\n\nINDICATION:  ___ year old man with cough // pneumonia?\n\n"
+        "TECHNIQUE:  Chest PA and lateral.\n\nFINDINGS:\n\nThe lungs are clear without consolidation or edema. The "
+        "cardiac silhouette is of normal size, and no effusion\nor pneumothorax is seen. An old fracture of the left "
+        "eighth rib has healed.\n\nIMPRESSION:\n\nNo sign of pneumonia in this ordinary study of the chest.\n"
+    )
+    table = tmp_path / "radiology.csv"
+    with open(table, "w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["note_id", "subject_id", "hadm_id", "note_type", "note_seq", "charttime", "storetime", "text"])
+        rows.writerow(["10000008-RR-2", "10000008", "", "RR", "2", "2151-08-04", "", said])
+    report = tmp_path / "s50000009.txt"  # MIMIC-CXR prints a space before each line, and a heading
+    report.write_text("                                 FINAL REPORT\n" + textwrap.indent(said, " ", lambda line: True))
+    [one] = read(RADIOLOGY, table)
+    [other] = read("mimic-cxr/2.1.0/files/p10/p10000008/s50000009.txt", report)
+    assert one.id != other.id
+    size = Duplicates().shingle
+    words = one.text.split(), other.text.split()
+    first, second = ({tuple(side[n : n + size]) for n in range(len(side) - size + 1)} for side in words)
+    assert len(first & second) >= Duplicates().templated_threshold * len(first | second)
 
 
 note_text = st.text(st.sampled_from("ab cd E:.,_-=*[]1)\n\n  \u00e9\t\r"), max_size=400)
