@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import regex
@@ -17,11 +18,14 @@ import regex
 from corpus.document import Document, Drop
 from filters.phi import dates as phi_dates
 from filters.phi import known as phi_known
+from filters.phi import people as phi_people
 from filters.phi import replace as phi_replace
 from filters.phi.engine import POLICIES, engine
 from filters.phi.key import key_id, keyed, read_key
 from filters.phi.locales import locale
+from filters.phi.mentions import mentions
 from filters.phi.rules import Failed, Late
+from filters.phi.scan import scan
 from filters.phi.spans import BLANK, KINDS, Span, masks, united
 
 _ROUNDS = 6  # more rounds than any text needed; a text that is never finished fails
@@ -45,6 +49,8 @@ class Deid:
     number of weeks. Surrogates, hashes and shifts need the site's key: `key_file`, else
     $MEDICAL_CORPUS_KEY_FILE, else $MEDICAL_CORPUS_KEY. `longest` is in characters. `extra` names a model of
     the user's own that looks for people as well: `spacy:MODEL` or `transformers:FOLDER`, never downloaded.
+    `people` is the folder of what all notes of a patient say of names (filters/phi/people.py), which a
+    build makes before it sifts.
     """
 
     policy: str = "notes"
@@ -54,8 +60,9 @@ class Deid:
     longest: int = 1_000_000
     extra: str = ""
     key_file: str | None = field(default=None, repr=False, compare=False)
+    people: str | None = field(default=None, repr=False, compare=False)
     key_id: str = field(init=False)
-    version: int = 1
+    version: int = 2
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -87,9 +94,10 @@ class Deid:
         person = str(document.meta.get("patient") or document.id)
         if key is not None and document.meta.get("surrogates") == self._seal(key, document.text):
             return document
+        seek = _Sought(document.meta.get("_known"), self._people(document, key))
         try:
-            text, counts = self._masked(document.text, document.meta.get("_known"), person, key)
-            meta = self._meta(document, person, key)
+            text, counts = self._masked(document.text, seek, person, key)
+            meta = self._meta(document, seek, person, key)
         except Late as late:
             return Drop("deid.failed", f"{late} ran out of time", marks=document.marks)
         except Failed as failed:
@@ -104,9 +112,15 @@ class Deid:
 
     def spans(self, text: str, known: Mapping[str, Sequence[str]] | None = None) -> list[Span]:
         """What would be masked, in places of `text` (for the audit). Raises Late or Failed."""
-        page = _Page(self, text, known)
+        page = _Page(self, text, _Sought(known))
         page.read()
         return page.spans()
+
+    def _people(self, document: Document, key: bytes | None) -> Callable[[str], bool] | None:
+        if self.people is None or self.policy != "notes":
+            return None
+        secret = phi_people.table_key(Path(self.people), key)
+        return phi_people.knows(self.people, secret, phi_people.owner_of(secret, document))
 
     def _key(self) -> bytes | None:
         if self.key_id == "none":
@@ -128,7 +142,7 @@ class Deid:
             return phi_dates.shifted(created[:10], phi_replace.shift_days(key, person), False)
         return phi_dates.year_of(created)
 
-    def _meta(self, document: Document, person: str, key: bytes | None) -> dict[str, object]:
+    def _meta(self, document: Document, seek: "_Sought", person: str, key: bytes | None) -> dict[str, object]:
         meta = {name: value for name, value in document.meta.items() if not name.startswith("_")}
         if "patient" in meta:
             patient = meta.pop("patient")
@@ -141,13 +155,11 @@ class Deid:
         if self.policy == "notes":
             for name, value in meta.items():
                 if isinstance(value, str) and name not in _PLAIN_META and name != "patient":
-                    meta[name] = self._masked(value, document.meta.get("_known"), person, key)[0]
+                    meta[name] = self._masked(value, seek, person, key)[0]
         return meta
 
-    def _masked(
-        self, text: str, known: Mapping[str, Sequence[str]] | None, person: str, key: bytes | None
-    ) -> tuple[str, Counter[str]]:
-        page = _Page(self, text, known)
+    def _masked(self, text: str, seek: "_Sought", person: str, key: bytes | None) -> tuple[str, Counter[str]]:
+        page = _Page(self, text, seek)
         page.read()
         out = page.written(lambda kind, value: self._instead(kind, value, person, key))
         return (_SIGNATURE.sub("", out) if self.style == "drop-line" else out), page.counts()
@@ -173,6 +185,13 @@ class Deid:
 
 def _is_hash(patient: object) -> bool:
     return isinstance(patient, str) and regex.fullmatch(r"p[0-9a-f]{16}", patient) is not None
+
+
+class _Sought(NamedTuple):
+    """What is known of a document beforehand: values of columns, and which words name its patient's people."""
+
+    known: Mapping[str, Sequence[str]] | None = None
+    people: Callable[[str], bool] | None = None
 
 
 class _Held(NamedTuple):
@@ -203,10 +222,11 @@ class _Page:
     masks become the same BLANKs when it is read again.
     """
 
-    def __init__(self, deid: Deid, text: str, known: Mapping[str, Sequence[str]] | None) -> None:
+    def __init__(self, deid: Deid, text: str, seek: _Sought) -> None:
         self.engine = engine(deid.policy, deid.locales, deid.extra)
-        self.may_hold = _anything if known or deid.policy != "literature" else _may_hold
-        self.known = phi_known.pattern(known) if known else None
+        self.may_hold = _anything if seek.known or deid.policy != "literature" else _may_hold
+        self.known = phi_known.pattern(seek.known) if seek.known else None
+        self.people = seek.people
         self.held: list[_Held] = []
         pieces, at = [], 0
         for found in masks(text):
@@ -228,6 +248,8 @@ class _Page:
             ]
             if self.known is not None:
                 spans += phi_known.find(self.known, self.text)
+            if self.people is not None:
+                spans += mentions(scan(self.text), self.people)
             if not spans:
                 return
             self._blank(united(spans, self.text))

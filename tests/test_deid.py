@@ -5,6 +5,7 @@ import random
 import re
 import subprocess
 import sys
+from dataclasses import replace as replace_dataclass
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,21 @@ from hypothesis import strategies as st
 
 from corpus.document import Document, Drop
 from filters.deid import Deid
-from filters.phi import beside, dates, engine, identifiers, known, mentions, model, names, proof, replace, rules, spans
+from filters.phi import (
+    beside,
+    dates,
+    engine,
+    identifiers,
+    known,
+    mentions,
+    model,
+    names,
+    people,
+    proof,
+    replace,
+    rules,
+    spans,
+)
 from filters.phi.canaries import Canaries
 from filters.phi.key import key_id
 from filters.phi.locales import locale
@@ -152,11 +167,40 @@ def test_mimic3_placeholders_become_masks() -> None:
 
 
 def test_known_values_are_masked_exactly_and_leave_no_trace() -> None:
-    known_values = {"name": ["Quill, Ash B."], "id": ["77 123 45"], "date": ["1951-03-14"]}
-    out = Deid()(note("quill came; ash ok. id 7712345 and 77-123-45. Mr Ash Quill.", _known=known_values))
+    known_values = {"name": ["Quill, Ash B."], "id": ["77 123 45"], "date": ["1951-03-14 00:00:00"]}
+    text = "quill came; Ash ok. id 7712345, 0007712345, 77/123/45 and 77-123-45. Mr Ash Quill. ash quill, 3 14 1951"
+    out = Deid()(note(text, _known=known_values))
     assert isinstance(out, Document)
-    assert not re.search(r"quill|77|\bash\b", out.text, re.IGNORECASE)
+    assert not re.search(r"quill|77|\bash\b|14", out.text, re.IGNORECASE)
+    brown = Deid()(note("Brown sputum? No: brown sputum, not Brown.", _known={"name": ["Ann Brown"]}))
+    assert isinstance(brown, Document) and brown.text == "[NAME] sputum? No: brown sputum, not [NAME]."
     assert "_known" not in out.meta
+
+
+def test_a_name_found_in_one_note_is_masked_in_all_notes_of_the_patient(tmp_path: Path) -> None:
+    """Over two files, from hashes alone; not in another patient's notes, and no ordinary word."""
+    first = [note("Seen by Dr. Zbrowska and Mr. Brown.", patient="77"), note("Mrs. Quilltrap left.", patient="5")]
+    second = [replace_dataclass(note("zbrowska to call. Brown sputum; we met with Brown. Quilltrap"), id="notes:2")]
+    second = [replace_dataclass(one, meta={**one.meta, "patient": "77"}) for one in second]
+    people.make_key(tmp_path)
+    key = people.table_key(tmp_path, None)
+    files = [tmp_path / "a", tmp_path / "b"]
+    for documents, out in zip((first, second), files, strict=True):
+        people.gather(documents, key, out)
+    people.merge(files, tmp_path)
+    out = Deid(people=str(tmp_path))(second[0])
+    assert isinstance(out, Document)
+    assert out.text == "[NAME] to call. Brown sputum; we met with [NAME]. Quilltrap"
+    assert Deid(people=str(tmp_path))(out).text == out.text  # type: ignore[union-attr]
+    assert "zbrowska" in Deid()(second[0]).text  # type: ignore[union-attr]
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    people.merge(files[::-1], tmp_path)
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in tmp_path.iterdir())
+    assert not any(b"rows" in body.lower() for body in before.values())
+    (tmp_path / "key").unlink()
+    with pytest.raises(ValueError, match="build again"):
+        Deid(people=str(tmp_path))(second[0])
 
 
 @pytest.mark.parametrize("style", replace.STYLES)

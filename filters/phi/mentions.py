@@ -64,7 +64,7 @@ def again(page: Scan, found: list[Span]) -> Iterator[Span]:
     options = "|".join(sorted(map(regex.escape, known), key=lambda word: (-len(word), word)))
     pattern = regex.compile(rf"(?<![\p{{L}}])(?:{options})(?![\p{{L}}])", regex.V1)
     for match in matches(pattern, "again", page.lower):
-        if _person(page.text, match.start(), match.end(), match[0]):
+        if person(page.text, match.start(), match.end(), match[0]):
             yield Span.of(match, 0, "NAME", "again")
 
 
@@ -76,28 +76,28 @@ def mentions(page: Scan, known: Callable[[str], bool], only_rare: bool = False) 
         for part in _parts(word):
             if asked(part) and (not part.islower() or token[0][:1].isupper() or rare(part)) and known(part):
                 start = page.lower.find(part, token.start(), token.end())
-                if start >= 0 and _person(page.text, start, start + len(part), part):
+                if start >= 0 and person(page.text, start, start + len(part), part):
                     yield Span(start, start + len(part), "NAME", "patient")
                     break
 
 
-def _person(text: str, start: int, end: int, word: str) -> bool:
+def person(text: str, start: int, end: int, word: str) -> bool:
     """Whether a mention of a word that is known as a name is the person, and not a thing or an ordinary word."""
     if eponym(text, start, end) or STATE.search(text, max(0, start - 6), end):
         return False
     known, written = traits(word), text[start:end]
     if known.eponym and not known.given:
-        return not written.islower() and _acts(text, start, end)
+        return not written.islower() and acts(text, start, end)
     if known.common:
         if not written[0].isupper() or (len(written) > 1 and written.isupper()):
             return False
-        if _acts(text, start, end):
+        if acts(text, start, end):
             return True
         return bool(_WITHIN.search(text, max(0, start - 20), start)) and not _TITLED.match(text, end)
     return not written.islower() or rare(word)
 
 
-def _acts(text: str, start: int, end: int) -> bool:
+def acts(text: str, start: int, end: int) -> bool:
     """Whether what follows is what people do."""
     if THING_BEFORE.search(text, max(0, start - 14), start):
         return False
