@@ -16,12 +16,12 @@ from typing import NamedTuple
 import regex
 
 from corpus.document import Document, Drop
+from corpus.key import key_id, keyed, pseudonym, read_key
 from filters.phi import dates as phi_dates
 from filters.phi import known as phi_known
 from filters.phi import people as phi_people
 from filters.phi import replace as phi_replace
 from filters.phi.engine import POLICIES, engine
-from filters.phi.key import key_id, keyed, read_key
 from filters.phi.locales import locale
 from filters.phi.mentions import mentions
 from filters.phi.rules import Failed, Late
@@ -85,7 +85,7 @@ class Deid:
         object.__setattr__(self, "key_id", key_id(key))
 
     def __call__(self, document: Document) -> Document | Drop:
-        key = self._key()
+        key = self.site_key()
         if len(document.text) > self.longest:
             return Drop("deid.failed", f"{len(document.text)} > {self.longest} characters", marks=document.marks)
         private = "patient" in document.meta or any(name.startswith("_") for name in document.meta)
@@ -122,7 +122,8 @@ class Deid:
         secret = phi_people.table_key(Path(self.people), key)
         return phi_people.knows(self.people, secret, phi_people.owner_of(secret, document))
 
-    def _key(self) -> bytes | None:
+    def site_key(self) -> bytes | None:
+        """The key that this filter was made with, read again; ValueError when another one lies there now."""
         if self.key_id == "none":
             return None
         key = read_key(self.key_file)
@@ -151,7 +152,7 @@ class Deid:
             elif key is None:
                 meta["patient"] = ""  # somebody's, but nobody may know whose: such notes are never held out
             elif patient:
-                meta["patient"] = patient if _is_hash(patient) else "p" + keyed(key, "patient", str(patient)).hex()[:16]
+                meta["patient"] = patient if _is_hash(patient) else "p" + pseudonym(key, "patient", str(patient))
         if self.policy == "notes":
             for name, value in meta.items():
                 if isinstance(value, str) and name not in _PLAIN_META and name != "patient":

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.document import Document, Drop
+from corpus.key import key_id
 from filters.deid import Deid
 from filters.phi import (
     beside,
@@ -31,7 +32,6 @@ from filters.phi import (
     spans,
 )
 from filters.phi.canaries import Canaries
-from filters.phi.key import key_id
 from filters.phi.locales import locale
 from filters.phi.places import Places
 from filters.phi.rules import Rule

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from corpus.document import Document
 from corpus.files import writing
+from corpus.key import keyed
 from filters.phi import known, mentions
-from filters.phi.key import keyed
 from filters.phi.names import Names
 from filters.phi.scan import Scan
 from filters.phi.spans import Span

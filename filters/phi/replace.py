@@ -9,8 +9,8 @@ import string
 
 import regex
 
+from corpus.key import keyed
 from filters.phi import dates, lists
-from filters.phi.key import keyed
 
 STYLES = ("tag", "surrogate", "mimic", "hash", "drop-line")
 _WORD = regex.compile(r"\p{L}+(?:['’]\p{L}{2,})?")

@@ -1,6 +1,6 @@
 """The site's secret key: read from a file or the environment, and held nowhere else.
 
-A filter carries where the key lies and a short id derived from it, never the key.
+A filter or a source carries where the key lies and a short id derived from it, never the key.
 """
 
 import functools
@@ -47,3 +47,8 @@ def keyed(key: bytes, *parts: str) -> bytes:
     """32 bytes from HMAC-SHA256 over the parts (each preceded by its length)."""
     message = b"".join(len(part.encode()).to_bytes(8, "big") + part.encode() for part in parts)
     return hmac.digest(key, message, hashlib.sha256)
+
+
+def pseudonym(key: bytes, kind: str, value: str) -> str:
+    """16 hexadecimal digits that stand for a patient or a note: the same in every run with this key."""
+    return keyed(key, kind, value).hex()[:16]
