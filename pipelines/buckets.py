@@ -109,9 +109,8 @@ def bucket_pairs(edges, members, sketch, floor, sure, heads):  # type: ignore[no
 
 
 @kernel
-def components(one, two, count):  # type: ignore[no-untyped-def]
-    """The smallest node that each of `count` nodes is joined with by edges (one[i], two[i]), int64."""
-    parent = np.arange(count)
+def join(parent, one, two):  # type: ignore[no-untyped-def]
+    """Joins nodes by edges (one[i], two[i]): a forest in which parents are smaller than their children."""
     for edge in range(len(one)):
         left, right = one[edge], two[edge]
         while parent[left] != left:
@@ -124,9 +123,21 @@ def components(one, two, count):  # type: ignore[no-untyped-def]
             parent[right] = left
         else:
             parent[left] = right
-    for node in range(count):
+
+
+@kernel
+def flatten(parent):  # type: ignore[no-untyped-def]
+    """Makes every node's parent the smallest node that it is joined with."""
+    for node in range(len(parent)):
         parent[node] = parent[parent[node]]  # parents come first, so theirs are final
-    return parent
+
+
+def components(one: np.ndarray, two: np.ndarray, count: int) -> np.ndarray:
+    """The smallest node that each of `count` nodes is joined with by edges (one[i], two[i]), int64."""
+    parent = np.arange(count, dtype=np.uint32)
+    join(parent, one.astype(np.uint32), two.astype(np.uint32))
+    flatten(parent)
+    return parent.astype(np.int64)
 
 
 @kernel

@@ -2,9 +2,10 @@
 
 A sample of the corpus' own texts, the ones with the smallest hashes, is copied with edits that
 leave a known true Jaccard between 0.4 and 1: every other copy has one passage replaced, the rest
-have single words replaced all over. The copies go through the same bands, sketches, verification
-and settling as everything else, as the last in the total order; so nothing else becomes of any
-other document because of them.
+have single words replaced all over. The edits are made in the shingles that were kept when texts
+were signed, so no text is read or written here. The copies go through the same bands, sketches,
+verification and settling as everything else, as the last in the total order; so nothing else
+becomes of any other document because of them.
 """
 
 from collections.abc import Sequence
@@ -16,14 +17,13 @@ import pyarrow as pa
 
 from corpus import shards
 from corpus.files import writing
-from pipelines import minhash
-from pipelines.columns import batches, blocks, joined, save, texts
+from pipelines import minhash, neighbours
+from pipelines.columns import batches, joined, save
 from pipelines.neighbours import Place, read_plan, slices
 
 LEAST_WORDS = 40  # of a sampled text: below, single edits leave gaps between the levels
 LOWEST = 0.4  # true Jaccard that copies are aimed at
 STEP = 0.05  # of the levels that are reported
-PLANTED = pa.schema([pa.field("id", pa.string()), pa.field("text", pa.string())])
 
 
 def sample(places: Sequence[Place], playing: np.ndarray, count: int) -> np.ndarray:
@@ -39,55 +39,66 @@ def sample(places: Sequence[Place], playing: np.ndarray, count: int) -> np.ndarr
     return np.sort(text[np.lexsort((text, hashes))[:count]])
 
 
-def plant(plan: Path, chosen: Path, k: int, out: Path) -> None:
-    """Writes an edited copy of each chosen text, as PLANTED, and their true Jaccard to out.npy."""
-    similar = out.with_name(out.name + ".npy")
-    if similar.exists():
+def plant(plan: Path, chosen: Path, k: int, permuted: int, bands: int, rows: int, recipe: str, out: Path) -> None:
+    """Writes the signatures of an edited copy of each chosen text, and their true Jaccard to out.npy."""
+    if out.exists():
         return
     wanted = np.load(chosen)
-    made: list[str] = []
+    made: list[np.ndarray] = []
     jaccard: list[float] = []
-    for place, part in slices(read_plan(plan), wanted):
-        mine = wanted[part] - place.text
-        for first, batch in blocks(place.layer):
-            here = mine[slice(*np.searchsorted(mine, (first, first + len(batch))))] - first
-            for row in here.tolist():
-                original = batch.column("text")[row].as_py()
-                number = len(made)
-                level = LOWEST + (1 - LOWEST) * (number * 61 % len(wanted) + 0.5) / len(wanted)
-                made.append(edited(original, level, number, k))
-                one, two = shingles(original, k), shingles(made[-1], k)
-                jaccard.append(len(one & two) / len(one | two))
-    with writing(out, 0o600) as partial:
-        with pa.ipc.new_file(str(partial), PLANTED, options=shards.ipc_options(None)) as writer:
-            names = texts([f"planted:{number:06d}" for number in range(len(made))])
-            writer.write_batch(pa.RecordBatch.from_arrays([names, texts(made)], schema=PLANTED))
-    save(similar, np.array(jaccard))
+    for number, original in enumerate(_shingles(plan, wanted, k)):
+        level = LOWEST + (1 - LOWEST) * (number * 61 % len(wanted) + 0.5) / len(wanted)
+        made.append(edited(original, level, number, k))
+        one, two = set(original.tolist()), set(made[-1].tolist())
+        jaccard.append(len(one & two) / len(one | two))
+    ends = np.cumsum([len(copy) for copy in made])
+    keys, sketch = np.empty((bands, len(made)), np.uint32), np.empty((len(made), permuted), np.uint8)
+    factors, summands = minhash.permutations(permuted)
+    whole = np.concatenate(made)
+    minhash.sign_shingles(whole, ends, factors, summands, rows, keys, sketch)
+    numbers = np.arange(len(made), dtype=np.uint64)  # what `exact` is does not matter: copies are looked for before
+    words = np.diff(ends, prepend=0).astype(np.uint32) + np.uint32(k - 1)
+    starts = (ends - np.diff(ends, prepend=0)).astype(np.uint64)
+    schema = neighbours.signature_schema(bands, permuted, recipe)
+    save(out.with_name(out.name + ".npy"), np.array(jaccard))
+    with writing(out, 0o600) as partial, writing(neighbours.shingles_of(out), 0o600) as beside:
+        whole.tofile(beside)
+        with pa.ipc.new_file(str(partial), schema, options=shards.ipc_options(None)) as writer:
+            writer.write_batch(neighbours.signed(np.stack([numbers, numbers]), words, keys, sketch, starts, schema))
 
 
-def edited(text: str, level: float, number: int, k: int) -> str:
-    """A copy whose k-shingles have about the given Jaccard with the text's."""
-    words = text.split()
+def _shingles(plan: Path, texts: np.ndarray, k: int) -> list[np.ndarray]:
+    """The shingles of each of the sorted texts, in its order."""
+    found: list[np.ndarray] = []
+    starts, counts = neighbours.located(plan, texts, k)
+    for place, part in slices(read_plan(plan), texts):
+        held = np.memmap(neighbours.shingles_of(place.signature), np.uint32, mode="r")
+        found += [
+            np.array(held[start : start + count]) for start, count in zip(starts[part], counts[part], strict=True)
+        ]
+    return found
+
+
+def edited(shingles: np.ndarray, level: float, number: int, k: int) -> np.ndarray:
+    """The shingles of a copy of a text, with about the given Jaccard with those of the text.
+
+    A word that is replaced replaces the k shingles that hold it.
+    """
+    words = len(shingles) + k - 1
     # Of n shingles, d changed leave a Jaccard of (n - d) / (n + d).
-    changed = max(1.0, (len(words) - k + 1) * (1 - level) / (1 + level))
+    changed = max(1.0, len(shingles) * (1 - level) / (1 + level))
     if number % 2:
-        edits = min(len(words), max(1, round(changed / k)))
-        places = [len(words) * (2 * edit + 1) // (2 * edits) for edit in range(edits)]
+        edits = min(words, max(1, round(changed / k)))
+        replaced = [words * (2 * edit + 1) // (2 * edits) for edit in range(edits)]
     else:
-        size = max(1, min(len(words) - 1, round(changed) - k + 1))
-        start = number * 37 % (len(words) - size + 1)
-        places = list(range(start, start + size))
-    for place in places:
-        words[place] = f"planted{number}x{place}"
-    return " ".join(words)
-
-
-def shingles(text: str, k: int) -> set[tuple[int, ...]]:
-    """Runs of k words by plain Python: what the kernels for shingles and Jaccard are held against."""
-    data = np.frombuffer(text.encode(), np.uint8)
-    held = np.empty(len(data) // 2 + 2, np.uint64)
-    words = held[: minhash.words_of(data, 0, len(data), *minhash.tables(), held)].tolist()
-    return {tuple(words[place : place + k]) for place in range(max(1, len(words) - k + 1))}
+        size = max(1, min(words - 1, round(changed) - k + 1))
+        start = number * 37 % (words - size + 1)
+        replaced = list(range(start, start + size))
+    copy = shingles.copy()
+    for word in replaced:
+        for place in range(max(0, word - k + 1), min(len(copy), word + 1)):
+            copy[place] = minhash.mixed(number << 32 | place) & 0xFFFFFFFF
+    return copy
 
 
 def banded(places: Sequence[Place], chosen: np.ndarray, planted: Path, bands: int) -> np.ndarray:
@@ -142,13 +153,8 @@ def certificate(
 
 def wrong(plan: Path, pairs: np.ndarray, k: int, threshold: float) -> int:
     """How many pairs of texts [n, 2] have a Jaccard below the threshold, by plain Python."""
-    needed = np.unique(pairs)
-    held: dict[int, set[tuple[int, ...]]] = {}
-    for place, part in slices(read_plan(plan), needed):
-        mine = needed[part] - place.text
-        for first, batch in blocks(place.layer):
-            for row in mine[slice(*np.searchsorted(mine, (first, first + len(batch))))] - first:
-                held[int(place.text + first + row)] = shingles(batch.column("text")[int(row)].as_py(), k)
+    texts = np.unique(pairs)
+    held = dict(zip(texts.tolist(), (set(one.tolist()) for one in _shingles(plan, texts, k)), strict=True))
     return sum(
         len(held[one] & held[two]) < threshold * len(held[one] | held[two]) for one, two in pairs.astype(int).tolist()
     )

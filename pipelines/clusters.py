@@ -7,19 +7,139 @@ stays, and clusters are stars: nothing goes because of something that is gone it
 come before abstracts in that order, so an abstract goes only if its full text has stayed.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import buckets
-from pipelines.columns import numbers
+from corpus.files import writing
+from pipelines import buckets, neighbours, runs, verdicts
+from pipelines.columns import numbers, save
+from pipelines.dedup import SHORT, Duplicates
 
-REASONS = (None, "identity.fulltext", "identity.publication", "duplicate.exact", "duplicate.near")
-FULLTEXT, PUBLICATION, EXACT, NEAR = 1, 2, 3, 4
+FULLTEXT, PUBLICATION, EXACT, NEAR = 1, 2, 3, 4  # why a document goes, as verdicts.REASONS names it
+MEMBERS = np.dtype([("text", "<u4"), ("name", "<i8")])  # of publications: texts, sorted, and the row that names each
 DECIDED = np.dtype([("text", "<u4"), ("why", "u1"), ("twin", "<u4"), ("similarity", "<f8")])
+
+
+EDGE = 500  # bytes that settling takes for everything that joins two texts, at most
+LISTED = 10  # clusters that a summary names
+COMPARED = 200  # members of a listed cluster whose spread is estimated
+SIZES = (("2", 2, 3), ("3-9", 3, 10), ("10-99", 10, 100), ("100-", 100, 1 << 32))
+
+
+def needs(settings: Duplicates) -> np.ndarray:
+    """The Jaccard that makes a near copy of every kind, float64 [256]."""
+    found = np.full(256, settings.threshold)
+    for kind in settings.templated:
+        found[settings.kinds.index(kind)] = settings.templated_threshold
+    return found
+
+
+def block(
+    plan: Path, work: Path, low: int, high: int, settings: Duplicates, texts: int, share: int, out: Path
+) -> dict[str, Any]:
+    """Settles the documents whose joined texts begin with one in [low, high).
+
+    Writes DECIDED to `out` and to out.alike.npy the pairs that are near copies; returns what is
+    known of the clusters. Texts from number `texts` on are a certificate's.
+    """
+    told = out.with_name(out.name + ".json")
+    if not told.exists():
+        decided, verified = _settled(plan, work, low, high, settings, texts, share)
+        save(out.with_name(out.name + ".alike.npy"), verified)
+        save(out, decided)
+        summary = _summary(plan, decided[decided["text"] < texts], verified)
+        with writing(told, 0o600) as partial:
+            partial.write_text(json.dumps(summary), encoding="utf-8")
+    return json.loads(told.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+def _settled(
+    plan: Path, work: Path, low: int, high: int, settings: Duplicates, texts: int, share: int
+) -> tuple[np.ndarray, np.ndarray]:
+    label = runs.mapped(work / "label.npy")
+
+    def inside(name: str, text_of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        every = runs.mapped(work / name)
+        if (low, high) == (0, len(label)):
+            return np.array(every)
+        found = []
+        for piece in runs.pieces(every):
+            first = label[text_of(piece)]
+            found.append(piece[(first >= low) & (first < high)])
+        return np.concatenate(found) if found else every[:0]
+
+    copies = inside("copies.npy", lambda piece: piece["text"])
+    near = inside("near.npy", lambda piece: (piece["pair"] >> np.uint64(32)).astype(np.int64))
+    members = inside("members.npy", lambda piece: piece["text"])
+    ranks = runs.mapped(work / "order.npy")
+    whole = tangle(
+        copies,
+        near["pair"],
+        (members["text"].astype(np.int64), members["name"]),
+        ranks,
+        needs(settings),
+        settings.kinds.index(SHORT[0]),
+        lambda asked: verdicts.ids(plan, asked),
+    )
+    pairs, similarity = near["pair"], near["similarity"]
+    del copies, near, members
+    candidates = runs.raw(work / "pairs.u64", np.uint64)
+    tested = np.zeros(0, np.uint64)
+    while True:
+        decided, wanted = settle(whole, pairs, similarity, texts)
+        fresh = np.setdiff1d(wanted[~_among(wanted, candidates)], tested, assume_unique=True)
+        if not len(fresh):
+            break
+        found = neighbours.near(plan, fresh, settings.shingle, settings.threshold, share)
+        tested = np.union1d(tested, fresh)
+        pairs, similarity = np.append(pairs, found["pair"]), np.append(similarity, found["similarity"])
+        by = np.argsort(pairs)
+        pairs, similarity = pairs[by], similarity[by]
+    one, two = (needs(settings)[(ranks[end] >> np.uint64(56)).astype(np.int64)] for end in split(pairs))
+    return decided, pairs[similarity >= np.maximum(one, two)]
+
+
+def _among(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+    """Whether each value stands in a sorted array."""
+    place = np.searchsorted(ordered, values)
+    place[place == len(ordered)] = 0
+    return ordered[place] == values if len(ordered) else np.zeros(len(values), bool)
+
+
+def _summary(plan: Path, decided: np.ndarray, verified: np.ndarray) -> dict[str, Any]:
+    """How large clusters are, how far apart, and what chaining would have dropped besides."""
+    twins, sizes = stars(decided)
+    largest = []
+    for twin, size in zip(twins[:LISTED], sizes, strict=False):
+        mine = decided[(decided["twin"] == twin) & (decided["why"] >= EXACT)]
+        near = mine[mine["why"] == NEAR]["text"].astype(np.int64)[: COMPARED - 1]
+        sketch = neighbours.sketches(plan, np.sort(np.append(near, twin)))
+        largest.append(
+            {
+                "twin": int(twin),
+                "drops": int(size),
+                "near": int((mine["why"] == NEAR).sum()),
+                "least_similarity_to_twin": round(float(mine["similarity"].min()), 4),
+                "least_similarity_of_any_two": round(spread(sketch), 2),
+            }
+        )
+    one, two = split(verified)
+    known, seat = np.unique(np.concatenate([one, two]), return_inverse=True)
+    chained = buckets.components(seat[: len(one)], seat[len(one) :], len(known))
+    near = decided["text"][decided["why"] == NEAR]
+    return {
+        "number": len(twins),
+        "sizes": {name: int(((sizes + 1 >= low) & (sizes + 1 < high)).sum()) for name, low, high in SIZES},
+        "chaining_would_drop": len(known) - len(np.unique(chained)) - int(np.isin(known, near).sum()),
+        "largest": largest,
+    }
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,15 @@ def _mapped(path: str, inode: int, changed: int) -> pa.ipc.RecordBatchFileReader
     return shards.open_shard(Path(path))
 
 
-def blocks(path: Path | str) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Every record batch of an Arrow file that is read once, with the number of its first row."""
+def blocks(path: Path | str, names: Sequence[str] | None = None) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Every record batch of an Arrow file that is read once, with the number of its first row.
+
+    With `names` only these columns are read and unpacked.
+    """
     reader = shards.open_shard(Path(path))
+    if names is not None:
+        options = pa.ipc.IpcReadOptions(included_fields=[reader.schema.get_field_index(name) for name in names])
+        reader = pa.ipc.open_file(pa.memory_map(str(path)), options=options)
     first = 0
     for number in range(reader.num_record_batches):
         batch = reader.get_batch(number)
@@ -89,7 +95,7 @@ def save(path: Path, values: np.ndarray) -> None:
 
 
 @contextlib.contextmanager
-def building(path: Path, kind: type, count: int) -> Iterator[np.ndarray]:
+def building(path: Path, kind: np.dtype | type, count: int) -> Iterator[np.ndarray]:
     """A mapped array of zeros to fill, saved as `path` when the block ends; memory need not hold it."""
     with writing(path, 0o600) as partial:
         values = np.lib.format.open_memmap(partial, "w+", np.dtype(kind), (count,))

@@ -12,6 +12,9 @@ In this order, over all parts:
 Nothing here depends on the order in which parts are given, on the number of workers or on memory.
 Files below `folder` that exist are whole, so an interrupted run goes on where it was. Only paths
 and small values pass through `run`.
+
+Texts are read once, by `sign`; a resolution opens signatures, shingles and ledgers only. So files
+that are added later cost the reading of their own texts, and the outcome is that of a full run.
 """
 
 import json
@@ -105,7 +108,7 @@ class Duplicates:
     def signature(self) -> str:
         """What decides the bytes of a signature file."""
         bands, rows = self.banding
-        return f"Signature(shingle={self.shingle}, permutations={self.permutations}, {bands}x{rows}, version=1)"
+        return f"Signature(shingle={self.shingle}, permutations={self.permutations}, {bands}x{rows}, version=2)"
 
 
 def optimal(threshold: float, permutations: int) -> tuple[int, int]:
@@ -127,7 +130,10 @@ def optimal(threshold: float, permutations: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Part:
-    """One file of the first layer (kept documents, in the ledger's order) and its ledger."""
+    """One file of the first layer (kept documents, in the ledger's order) and its ledger.
+
+    The shard is read when it is signed, and never again.
+    """
 
     key: str
     shard: Path
@@ -135,7 +141,11 @@ class Part:
 
 
 def sign(shard: Path, out: Path, settings: Duplicates) -> None:
-    """Writes the signatures of a layer's file; they depend on its texts and `settings.signature`."""
+    """Writes the signatures of a layer's file, and its shingles as `out`.shingles; the only reading of its texts.
+
+    They depend on its texts and `settings.signature`. Of 200 words, the signatures take 0.3 KB and
+    the shingles 0.75 KB, where the text takes 1.2 KB.
+    """
     from pipelines import neighbours
 
     bands, rows = settings.banding

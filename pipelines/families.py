@@ -13,31 +13,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import buckets
 from pipelines.columns import array, numbers
+
+KIN = np.dtype([("text", "<u4"), ("family", "<u4")])
 
 
 def families(
-    one: np.ndarray, two: np.ndarray, stays: Callable[[np.ndarray], np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of nodes joined by edges (one[i], two[i]): those that stay with others, sorted, and their family's number.
+    texts: np.ndarray, label: np.ndarray, ids: Callable[[np.ndarray], pa.Array]
+) -> tuple[np.ndarray, pa.RecordBatch]:
+    """KIN of the sorted texts whose label is not theirs alone, sorted, and the names of the families.
 
-    `stays` says of sorted nodes which stay.
+    A family's name is the smallest id in it, which does not change with the order of files; `ids`
+    reads the ids of sorted texts.
     """
-    nodes, seat = np.unique(np.concatenate([one, two]), return_inverse=True)
-    group = buckets.components(seat[: len(one)], seat[len(one) :], len(nodes))
-    mine = stays(nodes)
-    nodes, group = nodes[mine], group[mine]
-    _, number, count = np.unique(group, return_inverse=True, return_counts=True)
+    _, number, count = np.unique(label, return_inverse=True, return_counts=True)
     several = count[number] > 1
-    return nodes[several], np.unique(number[several], return_inverse=True)[1].astype(np.int64)
-
-
-def named(family: np.ndarray, ids: pa.Array) -> pa.Array:
-    """The name of every family: the smallest id in it, which does not change with the order of files."""
-    place = np.empty(len(ids), np.int64)
-    place[numbers(pc.array_sort_indices(ids))] = np.arange(len(ids))
-    by = np.lexsort((place, family))
+    kin = np.empty(int(several.sum()), KIN)
+    kin["text"] = texts[several]
+    kin["family"] = np.unique(number[several], return_inverse=True)[1]
+    names = ids(kin["text"].astype(np.int64))
+    place = np.empty(len(names), np.int64)
+    place[numbers(pc.array_sort_indices(names))] = np.arange(len(names))
+    by = np.lexsort((place, kin["family"]))
     first = np.ones(len(by), bool)
-    first[1:] = family[by[1:]] != family[by[:-1]]
-    return ids.take(array(by[first]))
+    first[1:] = np.diff(kin["family"][by]) != 0
+    return kin, pa.RecordBatch.from_arrays([names.take(array(by[first]))], names=["id"])

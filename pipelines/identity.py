@@ -29,6 +29,7 @@ LOSERS = np.dtype([("row", "<i8"), ("why", "u1")])
 JOINS = np.dtype([("one", "<i8"), ("two", "<i8"), ("kind", "u1")])
 _LOWEST = np.iinfo(np.int64).min
 
+LEDGER = ("id", "status", "reason", "kind", "created", "revision", "aliases", "retracted")  # what is read of it
 FACTS = pa.schema(
     [
         *(pa.field(name, pa.uint64()) for name in ("id0", "id1", "pmid", "pmcid", "doi")),
@@ -44,7 +45,7 @@ def facts(ledger: Path, out: Path, kinds: Sequence[str]) -> None:
     """Writes what identity needs of a ledger, row for row, as FACTS."""
     with writing(out, 0o600) as partial:
         with pa.ipc.new_file(str(partial), FACTS, options=shards.ipc_options(None)) as writer:
-            for _, batch in blocks(ledger):
+            for _, batch in blocks(ledger, LEDGER):
                 writer.write_batch(_facts(batch, kinds))
 
 

@@ -3,6 +3,10 @@
 Texts are the documents that the first sift kept, numbered through all parts in their order. Every
 task reads the columns it needs from the mapped signature files, within a range of hashes, and
 writes a sorted file. What comes out does not depend on the ranges, so memory sets them freely.
+
+A text is read once, when it is signed: its shingles stand in a file beside the signatures, 4 bytes
+a word, and true Jaccards are counted from those. So new files meet the old ones without a look at
+old texts.
 """
 
 import json
@@ -17,12 +21,13 @@ import pyarrow as pa
 from corpus import shards
 from corpus.files import writing
 from pipelines import buckets, minhash
-from pipelines.columns import array, batches, blocks, in_range, joined, mapped, save, strings
+from pipelines.columns import array, batches, in_range, joined, mapped, save, strings
 
 ROWS = 32_768  # of a signature file's batch: 128 kB per band, 4 MB of sketches
 BUCKET = 1 << 18  # members of a bucket that are compared with one another; larger ones are cut
 HEADS = 64  # of a bucket: what bounds the work where a template fills it
 COPIES = np.dtype([("text", "<u4"), ("first", "<u4")])
+NEAR = np.dtype([("pair", "<u8"), ("similarity", "<f8")])
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,6 @@ class Place:
 
     key: str
     source: str
-    layer: str
     ledger: str
     signature: str
     facts: str
@@ -56,7 +60,7 @@ def _read_plan(path: Path, changed: int) -> tuple[Place, ...]:
 
 
 def signature_schema(bands: int, permutations: int, recipe: str) -> pa.Schema:
-    """One row per text: 128 bits over its words, how many, a key per band, the sketch."""
+    """One row per text: 128 bits over its words, how many, a key per band, the sketch, where its shingles begin."""
     return pa.schema(
         [
             pa.field("exact0", pa.uint64()),
@@ -64,13 +68,32 @@ def signature_schema(bands: int, permutations: int, recipe: str) -> pa.Schema:
             pa.field("words", pa.uint32()),
             *(pa.field(f"band{band:03d}", pa.uint32()) for band in range(bands)),
             pa.field("sketch", pa.binary(permutations)),
+            pa.field("shingles", pa.uint64()),
         ],
         metadata={"recipe": recipe},
     )
 
 
+def shingles_of(signature: Path | str) -> Path:
+    """Where the shingles (uint32) of the texts of a signature file stand, end to end."""
+    return Path(f"{signature}.shingles")
+
+
+def counted(words: np.ndarray, k: int) -> np.ndarray:
+    """How many shingles texts of so many words have, int64."""
+    return np.where(words > 0, np.maximum(words.astype(np.int64) - k + 1, 1), 0)
+
+
+def signed(
+    exact: np.ndarray, words: np.ndarray, keys: np.ndarray, sketch: np.ndarray, starts: np.ndarray, schema: pa.Schema
+) -> pa.RecordBatch:
+    """A batch of a signature file from its columns: [2, n], [n], [bands, n], [n, permutations], [n]."""
+    held = pa.Array.from_buffers(schema.field("sketch").type, len(words), [None, pa.py_buffer(sketch.tobytes())])
+    return pa.RecordBatch.from_arrays([*map(array, (*exact, words, *keys)), held, array(starts)], schema=schema)
+
+
 def sign(layer: Path, out: Path, k: int, permuted: int, bands: int, rows: int, recipe: str) -> None:
-    """Writes the signature of every document of a layer's file, in blocks of ROWS."""
+    """Writes the signature of every document of a layer's file, in blocks of ROWS, and their shingles before."""
     factors, summands = minhash.permutations(permuted)
     schema = signature_schema(bands, permuted, recipe)
     reader = shards.open_shard(layer)
@@ -78,22 +101,19 @@ def sign(layer: Path, out: Path, k: int, permuted: int, bands: int, rows: int, r
     exact = np.empty((2, ROWS), np.uint64)
     keys = np.empty((bands, ROWS), np.uint32)
     sketch = np.empty((ROWS, permuted), np.uint8)
+    starts = np.empty(ROWS, np.uint64)
     filled = 0
-
-    def flush() -> None:
-        columns = [*exact[:, :filled], words[:filled], *keys[:, :filled]]
-        held = pa.Array.from_buffers(pa.binary(permuted), filled, [None, pa.py_buffer(sketch[:filled].tobytes())])
-        writer.write_batch(pa.RecordBatch.from_arrays([*map(array, columns), held], schema=schema))
-
-    with writing(out, layer.stat().st_mode & 0o777) as partial:
+    mode = layer.stat().st_mode & 0o777
+    with writing(out, mode) as partial, writing(shingles_of(out), mode) as beside, open(beside, "wb") as shingles:
         with pa.ipc.new_file(str(partial), schema, options=shards.ipc_options(None)) as writer:
             for number in range(reader.num_record_batches):
                 text, offsets = strings(reader.get_batch(number).column("text"))
+                held = np.empty((offsets[-1] - offsets[0]) // 2 + 2 * len(offsets), np.uint32)
                 done = 0
                 while done < len(offsets) - 1:
                     size = min(len(offsets) - 1 - done, ROWS - filled)
                     block = slice(filled, filled + size)
-                    minhash.sign(
+                    total = minhash.sign(
                         text,
                         offsets[done : done + size + 1],
                         *minhash.tables(),
@@ -105,14 +125,21 @@ def sign(layer: Path, out: Path, k: int, permuted: int, bands: int, rows: int, r
                         exact[:, block],
                         keys[:, block],
                         sketch[block],
+                        held,
                     )
+                    count = counted(words[block], k)
+                    starts[block] = shingles.tell() // 4 + np.cumsum(count) - count
+                    held[:total].tofile(shingles)
                     done += size
                     filled += size
                     if filled == ROWS:
-                        flush()
+                        writer.write_batch(signed(exact, words, keys, sketch, starts, schema))
                         filled = 0
             if filled:
-                flush()
+                rest = slice(filled)
+                writer.write_batch(
+                    signed(exact[:, rest], words[rest], keys[:, rest], sketch[rest], starts[rest], schema)
+                )
 
 
 def copies(plan: Path, plays: Path, order: Path, low: int, high: int, out: Path) -> None:
@@ -230,64 +257,59 @@ def sketches(plan: Path, texts: np.ndarray) -> np.ndarray:
     return out
 
 
-def words(plan: Path, texts: np.ndarray) -> np.ndarray:
-    """How many words each of the sorted texts has, int64."""
-    out = np.empty(len(texts), np.int64)
+def located(plan: Path, texts: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where the shingles of each of the sorted texts begin in the file of its part, and how many they are, int64."""
+    starts, counts = np.empty(len(texts), np.int64), np.empty(len(texts), np.int64)
     for place, part in slices(read_plan(plan), texts):
         mine = texts[part] - place.text
-        for first, (counts,) in batches(Path(place.signature), ("words",)):
-            low, high = np.searchsorted(mine, (first, first + len(counts)))
-            out[part.start + low : part.start + high] = counts[mine[low:high] - first]
-    return out
+        for first, (words, begin) in batches(place.signature, ("words", "shingles")):
+            low, high = np.searchsorted(mine, (first, first + len(words)))
+            if low < high:
+                here = slice(part.start + low, part.start + high)
+                starts[here] = begin[mine[low:high] - first]
+                counts[here] = counted(words[mine[low:high] - first], k)
+    return starts, counts
 
 
-def shingle(plan: Path, number: int, texts: Path, k: int, out: Path) -> None:
-    """Writes the shingle sets of those of the sorted `texts` that part `number` holds, in order.
-
-    `out` holds the numbers (uint64) end to end, and out.npy where each text ends (int64).
-    """
-    known = out.with_name(out.name + ".npy")
-    if known.exists():
-        return
-    place = read_plan(plan)[number]
-    every = np.load(texts, mmap_mode="r")
-    mine = every[slice(*np.searchsorted(every, (place.text, place.text + place.texts)))] - place.text
-    ends = [np.zeros(1, np.int64)]
-    with writing(out, 0o600) as partial, open(partial, "wb") as file:
-        for first, batch in blocks(place.layer):
-            chosen = mine[slice(*np.searchsorted(mine, (first, first + len(batch))))] - first
-            if len(chosen):
-                text, offsets = strings(batch.column("text"))
-                size = offsets[chosen + 1] - offsets[chosen]
-                held = np.empty(int((size // 2 + 2).sum()), np.uint64)
-                stops = np.empty(len(chosen), np.int64)
-                minhash.distinct_shingles(text, offsets, chosen, *minhash.tables(), k, held, stops)
-                held[: stops[-1]].tofile(file)
-                ends.append(ends[-1][-1] + stops)
-    save(known, np.concatenate(ends))
+def sets(plan: Path, texts: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The shingle sets (uint32) of sorted texts, end to end, and where each begins and the last ends, int64 [n + 1]."""
+    held = np.empty(int(counts.sum()), np.uint32)
+    edges = np.zeros(len(texts) + 1, np.int64)
+    for place, part in slices(read_plan(plan), texts):
+        path = shingles_of(place.signature)
+        if path.stat().st_size:
+            shingles = np.asarray(np.memmap(path, np.uint32, mode="r"))
+            stops = edges[part.start + 1 : part.stop + 1]
+            minhash.distinct(shingles, starts[part], counts[part], held, edges[part.start], stops)
+    return held[: edges[-1]], edges
 
 
-def verify(plan: Path, pairs: Path, first: int, last: int, texts: Path, folder: Path, out: Path) -> None:
-    """Writes the true Jaccard (float64) of pairs[first:last]; `folder` holds the shingle sets of `texts`."""
+def verify(plan: Path, pairs: Path, first: int, last: int, k: int, threshold: float, share: int, out: Path) -> None:
+    """Writes NEAR: those of the packed pairs[first:last] whose true Jaccard is at least `threshold`."""
     if out.exists():
         return
     mine = np.fromfile(pairs, np.uint64, count=last - first, offset=8 * first)
-    one, two = (mine >> np.uint64(32)).astype(np.int64), (mine & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    needed, seat = np.unique(np.concatenate([one, two]), return_inverse=True)
-    every = np.load(texts, mmap_mode="r")
-    sizes = np.empty(len(needed), np.int64)
-    found: list[tuple[slice, np.ndarray, np.ndarray, np.ndarray]] = []
-    for place, part in slices(read_plan(plan), needed):
-        path = folder / f"{place.key}.shingles"
-        edges = np.load(path.with_name(path.name + ".npy"), mmap_mode="r")
-        rows = np.searchsorted(every, needed[part]) - int(np.searchsorted(every, place.text))
-        starts, ends = edges[rows], edges[rows + 1]
-        sizes[part] = ends - starts
-        found.append((part, starts, ends, np.memmap(path, np.uint64, mode="r")))
-    stops = np.cumsum(sizes)
-    held = np.empty(int(stops[-1]) if len(stops) else 0, np.uint64)
-    for part, starts, ends, shingles in found:
-        minhash.gather(shingles, starts, ends, held, stops[part.start] - sizes[part.start])
-    similar = np.empty(len(mine), np.float64)
-    minhash.jaccard(seat[: len(mine)], seat[len(mine) :], stops - sizes, stops, held, similar)
-    save(out, similar)
+    save(out, near(plan, mine, k, threshold, share))
+
+
+def near(plan: Path, pairs: np.ndarray, k: int, threshold: float, share: int) -> np.ndarray:
+    """NEAR: those of some packed pairs (sorted) whose true Jaccard is at least `threshold`."""
+    one, two = (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    texts, seat = np.unique(np.concatenate([one, two]), return_inverse=True)
+    one, two = seat[: len(pairs)], seat[len(pairs) :]
+    starts, counts = located(plan, texts, k)
+    cost = np.cumsum(4 * (counts[one] + counts[two]) + 64)  # of the sets, and of what numbers them
+    similar = np.empty(len(pairs), np.float64)
+    done = 0
+    while done < len(pairs):
+        spent = cost[done - 1] if done else 0
+        here = slice(done, max(done + 1, int(np.searchsorted(cost, spent + share, side="right"))))
+        needed, seat = np.unique(np.concatenate([one[here], two[here]]), return_inverse=True)
+        held, edges = sets(plan, texts[needed], starts[needed], counts[needed])
+        left, right = np.split(seat, 2)
+        minhash.jaccard(left, right, edges[:-1], edges[1:], held, similar[here])
+        done = here.stop
+    alike = similar >= threshold
+    found = np.empty(int(alike.sum()), NEAR)
+    found["pair"], found["similarity"] = pairs[alike], similar[alike]
+    return found

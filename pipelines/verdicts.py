@@ -1,6 +1,6 @@
 """Writes what became of every document of a part, beside its ledger; the last phase of a resolution."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 
 from corpus import shards
 from corpus.files import writing
-from pipelines import clusters, identity
-from pipelines.columns import array, blocks, mapped, texts, truths
-from pipelines.neighbours import Place, read_plan
+from pipelines import identity, runs
+from pipelines.columns import array, blocks, truths
+from pipelines.columns import texts as texts_of
+from pipelines.neighbours import Place, read_plan, slices
 
 VERDICT = pa.schema(
     [
@@ -25,30 +26,68 @@ VERDICT = pa.schema(
     ]
 )
 NAMED = pa.schema([pa.field("id", pa.string())])
-REASONS = (*identity.REASONS[1:], *clusters.REASONS[1:])
+REASONS = (
+    *identity.REASONS[1:],
+    *("identity.fulltext", "identity.publication", "duplicate.exact", "duplicate.near"),  # clusters.FULLTEXT to NEAR
+)
+
+
+def ids(plan: Path, texts: np.ndarray) -> pa.Array:
+    """The ids of sorted texts."""
+    found = [batch.column("id") for place, part in slices(read_plan(plan), texts) for batch in _ids(place, texts[part])]
+    return pa.chunked_array(found, pa.string()).combine_chunks()
+
+
+def _ids(place: Place, texts: np.ndarray) -> Iterator[pa.RecordBatch]:
+    """The ids of sorted texts of a part, from its ledger, as batches of NAMED."""
+    if place.ledger:
+        text = place.text
+        for _, batch in blocks(place.ledger, ("id", "status")):
+            kept = np.flatnonzero(identity.equals(batch.column("status"), "kept"))
+            mine = texts[slice(*np.searchsorted(texts, (text, text + len(kept))))] - text
+            if len(mine):
+                yield pa.RecordBatch.from_arrays([batch.column("id").take(array(kept[mine]))], schema=NAMED)
+            text += len(kept)
+    else:  # planted
+        yield pa.RecordBatch.from_arrays(
+            [texts_of([f"planted:{text - place.text:06d}" for text in texts])], schema=NAMED
+        )
 
 
 def names(plan: Path, number: int, asked: Path, out: Path) -> None:
-    """Writes the ids of those of the sorted texts in `asked` that part `number` holds."""
+    """Writes the ids of those of the sorted texts (uint32) in `asked` that part `number` holds."""
     if out.exists():
         return
     place = read_plan(plan)[number]
-    every = np.load(asked, mmap_mode="r")
-    mine = every[slice(*np.searchsorted(every, (place.text, place.text + place.texts)))] - place.text
+    mine = within(runs.mapped(asked), place).astype(np.int64)
     with writing(out, 0o600) as partial, pa.ipc.new_file(str(partial), NAMED, options=shards.ipc_options(None)) as file:
-        for first, batch in blocks(place.layer):
-            here = mine[slice(*np.searchsorted(mine, (first, first + len(batch))))] - first
-            if len(here):
-                file.write_batch(pa.RecordBatch.from_arrays([batch.column("id").take(array(here))], schema=NAMED))
+        for batch in _ids(place, mine):
+            file.write_batch(batch)
 
 
-def save_names(path: Path, ids: pa.Array | pa.ChunkedArray) -> None:
-    """Writes ids as NAMED."""
+def within(texts: np.ndarray, place: Place) -> np.ndarray:
+    """Those of sorted texts (uint32) that a part holds."""
+    return texts[slice(*np.searchsorted(texts, np.array([place.text, place.text + place.texts], np.uint32)))]
+
+
+def save_names(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
+    """Writes batches of NAMED as one file."""
     with (
         writing(path, 0o600) as partial,
         pa.ipc.new_file(str(partial), NAMED, options=shards.ipc_options(None)) as file,
     ):
-        file.write_table(pa.table([ids], schema=NAMED))
+        for batch in batches:
+            file.write_batch(batch)
+
+
+def named(path: Path | str, places: np.ndarray) -> pa.Array:
+    """The ids at sorted places of an Arrow file with such a column."""
+    found = []
+    for first, batch in blocks(path, ("id",)):
+        mine = places[slice(*np.searchsorted(places, (first, first + len(batch))))] - first
+        if len(mine):
+            found.append(batch.column("id").take(array(mine)))
+    return pa.chunked_array(found, pa.string()).combine_chunks()
 
 
 def row_ids(places: Sequence[Place], rows: np.ndarray) -> dict[int, str]:
@@ -57,8 +96,7 @@ def row_ids(places: Sequence[Place], rows: np.ndarray) -> dict[int, str]:
     for place in places:
         mine = rows[slice(*np.searchsorted(rows, (place.row, place.row + place.rows)))] - place.row
         if len(mine):
-            ids = mapped(place.ledger).read_all().column("id").take(array(mine))
-            found |= dict(zip((mine + place.row).tolist(), ids.to_pylist(), strict=True))
+            found |= dict(zip((mine + place.row).tolist(), named(place.ledger, mine).to_pylist(), strict=True))
     return found
 
 
@@ -81,21 +119,20 @@ def verdict(plan: Path, number: int, work: Path, told: dict[int, str], out: Path
 
 
 def _write(place: Place, work: Path, told: dict[int, str], out: Path) -> None:
-    every = np.load(work / "decided.npy", mmap_mode="r")
-    mine = every[slice(*np.searchsorted(every["text"], (place.text, place.text + place.texts)))]
+    mine = runs.between(runs.mapped(work / "decided.npy"), "text", place.text, place.text + place.texts)
     goes = mine["text"].astype(np.int64) - place.text
-    twins = np.load(work / "twins.npy", mmap_mode="r")
-    ids = mapped(work / "twins.arrow").read_all().column("id")
-    related, family = np.load(work / "related.npy", mmap_mode="r"), np.load(work / "family.npy", mmap_mode="r")
-    both = slice(*np.searchsorted(related, (place.text, place.text + place.texts)))
-    related, family = related[both] - place.text, family[both]
-    families = mapped(work / "families.arrow").read_all().column("id")
+    twins, twin_of = np.unique(mine["twin"], return_inverse=True)
+    ids = named(work / "twins.arrow", np.searchsorted(runs.mapped(work / "twins.npy"), twins))
+    kin = runs.between(runs.mapped(work / "related.npy"), "text", place.text, place.text + place.texts)
+    related = kin["text"].astype(np.int64) - place.text
+    known, family = np.unique(kin["family"], return_inverse=True)
+    families = named(work / "families.arrow", known)
     out_of_play = np.load(work / "out.npy", mmap_mode="r")
-    reasons, status = texts(REASONS), texts(["dropped", "kept"])
+    reasons, status = texts_of(REASONS), texts_of(["dropped", "kept"])
     text = 0
-    with writing(out, Path(place.layer).stat().st_mode & 0o777) as partial:
+    with writing(out, Path(place.ledger).stat().st_mode & 0o777) as partial:
         with pa.ipc.new_file(str(partial), VERDICT, options=shards.ipc_options("lz4")) as writer:
-            for row, batch in blocks(place.ledger):
+            for row, batch in blocks(place.ledger, ("status", "reason", "detail")):
                 kept = identity.equals(batch.column("status"), "kept").astype(bool)
                 rows_kept = np.flatnonzero(kept)
                 here = slice(*np.searchsorted(goes, (text, text + len(rows_kept))))
@@ -104,7 +141,7 @@ def _write(place: Place, work: Path, told: dict[int, str], out: Path) -> None:
                 code[at] = len(identity.REASONS) - 1 + mine["why"][here]
                 code[~kept] = 0
                 twin = np.full(len(batch), -1, np.int64)
-                twin[at] = np.searchsorted(twins, mine["twin"][here])
+                twin[at] = twin_of[here]
                 similarity = np.full(len(batch), np.nan)
                 similarity[at] = mine["similarity"][here]
                 belongs = np.full(len(batch), -1, np.int64)

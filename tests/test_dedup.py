@@ -158,21 +158,32 @@ def shuffled(function, jobs, label):
     return [results[place] for place in range(len(jobs))]
 
 
-def test_adding_files_gives_what_a_full_run_gives(tmp_path: Path) -> None:
+def test_adding_files_gives_what_a_full_run_gives_and_reads_no_old_text(tmp_path: Path) -> None:
     documents = crowd(5)
-    parts = [part(tmp_path, name, documents[place::3]) for place, name in enumerate("abc")]
-    signatures = [tmp_path / f"{one.key}.signature.arrow" for one in parts]
-    for one, path in zip(parts[:2], signatures, strict=False):
-        dedup.sign(one.shard, path, SETTINGS)
-    dedup.resolve(parts[:2], signatures[:2], tmp_path / "before", SETTINGS)
-    changed = [path.stat().st_mtime_ns for path in signatures[:2]]
-    dedup.sign(parts[2].shard, signatures[2], SETTINGS)
-    dedup.resolve(parts, signatures, tmp_path / "after", SETTINGS)
-    assert [path.stat().st_mtime_ns for path in signatures[:2]] == changed
-    fresh = [tmp_path / f"{one.key}.again.arrow" for one in parts]
-    for one, path in zip(parts, fresh, strict=True):
-        dedup.sign(one.shard, path, SETTINGS)
-    dedup.resolve(parts[::-1], fresh[::-1], tmp_path / "full", SETTINGS)
+    settings = replace(SETTINGS, planted=30)
+
+    def signed(folder: Path, names: str) -> list[tuple[Part, Path]]:
+        """Parts whose texts are gone as soon as they are signed: whoever opens one again fails."""
+        folder.mkdir(exist_ok=True)
+        made = []
+        for name in names:
+            one = part(folder, name, documents["abc".index(name) :: 3])
+            dedup.sign(one.shard, folder / f"{name}.signature.arrow", settings)
+            one.shard.unlink()
+            made.append((one, folder / f"{name}.signature.arrow"))
+        return made
+
+    def kept(folder: Path) -> dict[str, tuple[int, bytes]]:
+        return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.glob("*.signature.*")}
+
+    old = signed(tmp_path / "one", "ab")
+    dedup.resolve(*zip(*old, strict=True), tmp_path / "before", settings)
+    before = kept(tmp_path / "one")
+    both = [*old, *signed(tmp_path / "one", "c")]
+    dedup.resolve(*zip(*both, strict=True), tmp_path / "after", settings)
+    assert before.items() <= kept(tmp_path / "one").items()
+    dedup.resolve(*zip(*signed(tmp_path / "two", "cab"), strict=True), tmp_path / "full", settings)
+    assert sum(1 for _ in (tmp_path / "full").iterdir()) == 4
     for path in (tmp_path / "full").iterdir():
         assert path.read_bytes() == (tmp_path / "after" / path.name).read_bytes()
 
