@@ -171,7 +171,7 @@ class _Place:
         where = f"row {self.row}" if self.row else "the header"
         return BadInput(
             f"{self.path}: {where} is not {self.encoding} (byte 0x{error.object[error.start]:02x}); say the encoding "
-            'of the export (often encoding="cp1252" for tables from Windows) or export it again as UTF-8'
+            "of the export (a hospital's tables from Windows: --columns encoding=cp1252) or export it again as UTF-8"
         )
 
 

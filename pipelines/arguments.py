@@ -47,9 +47,10 @@ def parse_bytes(text: str) -> int:
 def parse_columns(text: str) -> Columns:
     """`text=report|body,id=note_id,patient=mrn,known.name=first|last` as columns of a hospital's tables.
 
-    Fields that are not named keep their defaults. Raises ValueError with what was expected.
+    `dates=%d/%m/%y|%Y-%m-%d` are forms of their dates, `encoding=cp1252` is how they are written. Fields
+    that are not named keep their defaults. Raises ValueError with what was expected.
     """
-    plain = ("text", "id", "patient", "date", "kind")
+    plain = ("text", "id", "patient", "date", "kind", "dates", "encoding")
     given: dict[str, tuple[str, ...]] = {}
     known: list[tuple[str, tuple[str, ...]]] = []
     for piece in text.split(","):
@@ -64,5 +65,6 @@ def parse_columns(text: str) -> Columns:
             given[name] = names
         else:
             known.append((name.removeprefix("known."), names))
-    columns = replace(Columns(), **given)  # type: ignore[arg-type]
+    encoding = given.pop("encoding", ("utf-8",))[-1]
+    columns = replace(Columns(), encoding=encoding, **given)
     return replace(columns, known=tuple(known)) if known else columns

@@ -13,7 +13,9 @@ from typing import Any
 from corpus import manifest
 from corpus.files import BadInput, digest
 from corpus.sources import Source
-from pipelines.layer import run
+from corpus.sources.notes import Notes
+from pipelines.layer import run, short
+from pipelines.progress import say
 
 _MD5 = re.compile(r"\b([0-9a-fA-F]{32})\b")
 _SHA_LINE = re.compile(r"^([0-9a-fA-F]{64}) [ *]?(.+)$")  # PhysioNet writes one space, sha256sum two
@@ -65,15 +67,29 @@ def take(chosen: Sequence[tuple[Source, Path]], memory: Path) -> list[list[Raw]]
         known[place] = [*stamps[place], *found]
     manifest.write(memory, known)
     result = []
-    for (_, folder), files in zip(chosen, listings, strict=True):
+    for (source, folder), files in zip(chosen, listings, strict=True):
         raws = []
         sums = dict(_sha256sums(folder))
         for name, path in files:
             size, *_, sha, md5 = known[str(path.resolve())]
             raws.append(Raw(path, name, size, sha))
             _check(raws[-1], md5, sums)
+        if isinstance(source, Notes):
+            _read_through(source, raws, known)
         result.append(raws)
+    manifest.write(memory, known)
     return result
+
+
+def _read_through(source: Notes, raws: Sequence[Raw], known: dict[str, list[Any]]) -> None:
+    """Checks a hospital's tables against the columns that were named, once for each file and mapping."""
+    how = short(manifest.key({"reader": repr(source)}))
+    for raw in raws:
+        name = f"{raw.path.resolve()} as {how}"
+        if known.get(name, [])[:1] != [raw.sha256]:
+            known[name] = [raw.sha256, source.check(raw.path)]
+        for told in known[name][1]:
+            say(f"  notes: {told}")
 
 
 def _side_car(path: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from corpus.files import BadInput
+from corpus.sources.notes import Columns, Notes
 from pipelines import raw
 
 
@@ -77,3 +78,15 @@ def test_digests_are_taken_again_only_for_changed_files(tmp_path, monkeypatch):
     (files,) = raw.take([(Plain(), tmp_path / "in")], memory)
     assert taken == ["b.txt"]
     assert [file.sha256 for file in files] == [hashlib.sha256(b"whole").hexdigest(), "b.txt"]
+
+
+def test_a_hospitals_tables_are_read_through_before_the_run(tmp_path, capsys, monkeypatch):
+    put(tmp_path, "notes/t.csv", "date,text\n14/3/19,a note\n")
+    told = "1 of 1 dates in the column 'date' tell no year (most look like 99/9/99)"
+    for _ in range(2):  # what was found is told again, and not looked for again
+        raw.take([(Notes(), tmp_path / "notes")], tmp_path / "digests.json")
+        assert told in capsys.readouterr().err
+        monkeypatch.setattr(Notes, "check", None)
+    monkeypatch.undo()
+    with pytest.raises(BadInput, match="no column 'report' for text"):
+        raw.take([(Notes(columns=Columns(text=("report",))), tmp_path / "notes")], tmp_path / "digests.json")

@@ -12,6 +12,7 @@ import pytest
 from corpus.files import BadInput, Foreign
 from corpus.shards import meta_json
 from corpus.sources.notes import Columns, Notes
+from pipelines.arguments import parse_columns
 
 RAW = Path(__file__).parent / "raw" / "notes"
 
@@ -62,6 +63,43 @@ def test_the_date_of_a_note_is_kept_as_its_year():
 )
 def test_years_of_dates_in_many_forms(tmp_path, cell, year):
     assert read("t.csv", written(tmp_path, f"date,text\n{cell},a note\n"))[0].created == year
+
+
+def test_dates_of_the_users_own_form(tmp_path):
+    path = written(tmp_path, "date,text\n14/3/19,a\n3/14/19,b\n2019-03-14,c\nMar 2019,d\n")
+    notes = read("t.csv", path, columns=Columns(dates=("%d/%m/%y", "%Y-%m-%d")))
+    assert [note.created for note in notes] == ["2019", None, "2019", None]
+
+
+def test_a_mapping_is_checked_before_the_run(tmp_path):
+    def told(body, columns, name="t.csv"):
+        return Notes(columns=columns).check(written(tmp_path, body, name))
+
+    assert told("date,text\n2019-03-14,a\n,b\n", Columns()) == []
+    assert told("bed,ward\n1,2\n", Columns()) == []  # no table of notes: the report will list it
+    [remark] = told("date,text\n14/03/19,Zephyrine\n2019-03-14,b\n2 Mai,c\n", Columns())
+    assert remark.endswith(
+        "t.csv: 2 of 3 dates in the column 'date' tell no year (most look like 99/99/99); their notes will have no date"
+    )
+    for columns in (Columns(date=("date",)), Columns(dates=("%Y-%m-%d",))):
+        with pytest.raises(BadInput, match=r"2 of 3 dates in the column 'date' are not .* 99/99/99 .*dates="):
+            told("date,text\n14/03/19,Zephyrine\n2019-03-14,b\n15/03/19,c\n", columns)
+    assert told("date,text\n14/03/19,a\n", Columns(dates=("%d/%m/%y",))) == []
+    with pytest.raises(BadInput, match="none of its 2 rows holds text in the column 'text'"):
+        told("id,text\n1,\n2, \n", Columns())
+    with pytest.raises(BadInput, match="no column 'notetext' for text"):
+        told("id,text\n1,a\n", Columns(text=("notetext",)))
+    with pytest.raises(BadInput, match=r"row 3 is not utf-8 .*--columns encoding=cp1252"):
+        told("id,text\n1,a\n2,b\n3,Fiévre\n".encode("cp1252"), Columns())
+    assert told("id,text\n1,Fiévre\n".encode("cp1252"), Columns(encoding="cp1252")) == []
+    assert told('{"text": "a"}\n{"text": \n', Columns(), "t.jsonl")[0].endswith(
+        "1 of 2 rows cannot be read and will be left out"
+    )
+
+
+def test_the_command_line_says_how_tables_are_written():
+    columns = parse_columns("date=seen|when,dates=%d/%m/%y|%Y-%m-%d,encoding=cp1252")
+    assert columns == Columns(date=("seen", "when"), dates=("%d/%m/%y", "%Y-%m-%d"), encoding="cp1252")
 
 
 def test_known_values_are_in_memory_only():
@@ -153,9 +191,9 @@ def test_parquet_with_dates_and_numbers(tmp_path):
 
 def test_windows_text_is_read_when_the_user_says_so(tmp_path):
     path = written(tmp_path, "id,text\n1,fine\n2,Fiévre\n".encode("cp1252"))
-    with pytest.raises(BadInput, match=r'row 2 is not utf-8 \(byte 0xe9\); .*encoding="cp1252"'):
+    with pytest.raises(BadInput, match=r"row 2 is not utf-8 \(byte 0xe9\); .*encoding=cp1252"):
         read("t.csv", path)
-    assert read("t.csv", path, encoding="cp1252")[1].text == "Fiévre"
+    assert read("t.csv", path, columns=Columns(encoding="cp1252"))[1].text == "Fiévre"
 
 
 def test_rich_text_and_texts_that_are_none(tmp_path):

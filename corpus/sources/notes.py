@@ -5,8 +5,11 @@ Nothing is published here, so there is no listing. What identifies the patient i
 de-identification to find in it, and is written nowhere.
 """
 
+import contextlib
+import datetime
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -29,7 +32,9 @@ class Columns:
 
     Case, spaces, dashes and underscores do not matter. A field that is given must be there; the
     defaults are tried. `known` pairs a kind of identifier with columns that hold such values of
-    the patient: all of these columns count, not the first alone.
+    the patient: all of these columns count, not the first alone. `dates` are forms of the dates, as
+    `datetime.strptime` has them; without one, whatever shows a year of four digits is understood.
+    `encoding` is that of CSV and JSON files; UTF-8's and UTF-16's marks are seen.
     """
 
     text: tuple[str, ...] = (
@@ -76,6 +81,8 @@ class Columns:
         ("email", ("email", "email_address")),
         ("address", ("address", "street", "street_address", "postcode", "zip", "zip_code", "city")),
     )
+    dates: tuple[str, ...] = ()
+    encoding: str = "utf-8"
 
 
 _DEFAULT = Columns()
@@ -83,19 +90,18 @@ _DEFAULT = Columns()
 
 @dataclass(frozen=True)
 class Notes:
-    """Notes from tables. `encoding` is that of CSV and JSON files; UTF-8 and UTF-16 marks are seen.
+    """Notes from tables. `delimiter` None finds comma, tab, semicolon or bar.
 
-    `delimiter` None finds comma, tab, semicolon or bar; `quote` "" is for tables whose quotes are
-    plain characters. `language` is stated of every note when it is given.
+    `quote` "" is for tables whose quotes are plain characters. `language` is stated of every note
+    when it is given.
     """
 
     columns: Columns = _DEFAULT
-    encoding: str = "utf-8"
     delimiter: str | None = None
     quote: str = '"'
     license: str = "hospital notes, not for release"
     language: str | None = None
-    version: int = 1
+    version: int = 2
     base: str = field(default="", repr=False)
 
     @property
@@ -119,7 +125,7 @@ class Notes:
         Raises Foreign for a table without a text column (when none was named), BadInput when a
         column that the user named is missing.
         """
-        with open_table(path, encoding=self.encoding, delimiter=self.delimiter, quote=self.quote) as table:
+        with self._open(path) as table:
             found = self._resolve(path, table)
             stem = _SUFFIX.sub("", name)
             taken: dict[str, int] = {}
@@ -131,6 +137,65 @@ class Notes:
                     key = f"{wanted}#{taken[wanted]}"
                 taken[key] = 1
                 yield self._document(row, f"notes:{stem}/{key}", found)
+
+    def check(self, path: Path) -> list[str]:
+        """What should be known of a table before hours are spent on it, in words; reads all of it.
+
+        Raises BadInput for a table that is not written as `columns` says: a column that is missing, another
+        encoding, no text in the column of texts, dates of another form. A table of something else is none of ours.
+        """
+        rows = empty = broken = dated = undated = 0
+        shapes: Counter[str] = Counter()
+        with self._open(path) as table:
+            try:
+                found = self._resolve(path, table)
+            except Foreign:
+                return []
+            for row in table.rows:
+                rows += 1
+                if row.problem:
+                    broken += 1
+                    continue
+                empty += not _plain(row.cells.get(found.text))
+                day = row.cells.get(found.date or "")
+                if not _plain(day):
+                    continue
+                dated += 1
+                if self._year(day) is None:
+                    undated += 1
+                    if len(shapes) < 1000:
+                        shapes[_shape(_plain(day))] += 1
+        if rows and empty + broken == rows:
+            raise BadInput(
+                f"{path}: none of its {rows} rows holds text in the column {found.text!r}; name another column with "
+                "--columns text=…, or take the file away"
+            )
+        told = [f"{path}: {broken} of {rows} rows cannot be read and will be left out"] * bool(broken)
+        if undated:
+            many, like = f"{undated} of {dated} dates in the column {found.date!r}", shapes.most_common(1)[0][0]
+            asked = self.columns.dates or self.columns.date != _DEFAULT.date
+            if asked and undated > dated / 2:
+                raise BadInput(
+                    f"{path}: {many} are not {' or '.join(self.columns.dates) or 'of any form that shows a year'}; most "
+                    f"look like {like} (9 for a digit, a for a letter): give the form with --columns dates=%d/%m/%y"
+                )
+            told.append(f"{path}: {many} tell no year (most look like {like}); their notes will have no date")
+        return told
+
+    def _open(self, path: Path) -> contextlib.AbstractContextManager[Table]:
+        return open_table(path, encoding=self.columns.encoding, delimiter=self.delimiter, quote=self.quote)
+
+    def _year(self, value: Any) -> str | None:
+        """The year of a date: a finer date of a note identifies (45 CFR 164.514(b)(2)(i)(C))."""
+        year = getattr(value, "year", None)
+        if isinstance(year, int):
+            return str(year)
+        told = _plain(value)
+        for form in self.columns.dates:
+            with contextlib.suppress(ValueError):
+                return str(datetime.datetime.strptime(told, form).year)
+        found = _YEAR.search(told) if told and not self.columns.dates else None
+        return (found[1] or found[2]) if found else None
 
     def _document(self, row: Row, id: str, found: "_Found") -> Document:
         if row.problem:
@@ -166,7 +231,7 @@ class Notes:
             known["id"] = [*known.get("id", ()), patient]
         if known:
             meta["_known"] = known
-        return Document(id, "notes", text, self.license, _year(cells.get(found.date or "")), meta)
+        return Document(id, "notes", text, self.license, self._year(cells.get(found.date or "")), meta)
 
     def _resolve(self, path: Path, table: Table) -> "_Found":
         """The table's own names of the columns that are asked for."""
@@ -211,7 +276,7 @@ class _Found:
     known: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-assert [one.name for one in fields(_Found)] == [one.name for one in fields(Columns)]
+assert [one.name for one in fields(_Found)] == [one.name for one in fields(Columns)][:6]
 
 
 def _missing(path: Path, what: str, names: Sequence[str], table: Table) -> str:
@@ -237,12 +302,6 @@ def _plain(value: Any) -> str:
     return str(value).strip()
 
 
-def _year(value: Any) -> str | None:
-    """The year of a date in any form: a finer date of a note identifies (45 CFR 164.514(b)(2)(i)(C))."""
-    if value is None:
-        return None
-    year = getattr(value, "year", None)
-    if isinstance(year, int):
-        return str(year)
-    found = _YEAR.search(str(value).strip())
-    return (found[1] or found[2]) if found else None
+def _shape(value: str) -> str:
+    """What a cell looks like, without a letter or digit of it."""
+    return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", value))[:30]

@@ -182,6 +182,7 @@ SMALL = {
         "al",
         "and",
         "others",
+        "example",
         "e",
         "g",
         "see",
