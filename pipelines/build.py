@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from corpus import manifest
-from filters.tokens import Tokens
-from pipelines import finish, plan, report, stages
+from filters.tokens import Count, Tokens
+from pipelines import counts, finish, plan, report, stages, without
 from pipelines.arguments import parse_bytes, parse_columns, parse_mix, parse_tokens
 from pipelines.layer import short, start, stop
 from pipelines.progress import say
@@ -37,6 +37,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--tokenizer", default="mistral-v1", help="a .model, a tokenizer.json, a hub id (mistral-v1)")
     parser.add_argument(
         "--template", help="of conversations: own, me-llama, llama-2, chatml, …, or a .jinja file (auto)"
+    )
+    parser.add_argument(
+        "--count-with", help="tokenizers that count the text too, with commas: A.model,B/tokenizer.json"
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="where layers and builds lie (out)")
     parser.add_argument("--seed", type=int, default=0, help="of the order of documents and the held-out split (0)")
@@ -64,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tokenizer = Tokens.named(given.tokenizer, given.template or recipe.template)
         with alone(given.out):
             recipe = stages.clean(recipe, given.out, given.raw, given.benchmarks)
-            order = stages.Order(recipe, weights, tokens, tokenizer, given.seed)
+            also = Count.named(given.count_with.split(",")) if given.count_with else None
+            order = stages.Order(recipe, weights, tokens, tokenizer, given.seed, also)
             start(given.workers, given.ray_address)
             try:
                 if given.plan:
@@ -100,11 +104,17 @@ def make(order: stages.Order, out: Path, folder: Path | None) -> Path:
     """Makes the build from the raw files in `folder` (fetched when None), or finds it made; its folder."""
     say(f"{order.recipe.name}, mix {order.asked}, into {out}")
     inputs = stages.route(order, out, stages.gather(order, out, folder))
+    if erased := without.remembered(out):
+        say(f"  {len(erased)} documents were erased here before and stay out ({out / without.REMEMBERED})")
+        stages.audited(inputs, order, out)
+        stages.sifted(inputs, order)
+        inputs = without.without(inputs, order, out, without.where(inputs, erased))
     key = stages.build_key(order, inputs)
     build = out / f"{order.recipe.name}-{short(key)}"
     if not (build / manifest.NAME).exists():
         cards = stages.audited(inputs, order, out)
         stages.sifted(inputs, order)
+        counts.make(order, inputs, out)
         entries, twins = stages.resolved(inputs, order, out)
         finish.make(order, key, build, inputs, entries, twins, cards, out)
     _point(out / "build", build)

@@ -14,7 +14,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import ledger, manifest, shards
-from corpus.files import BadInput, digest, writing
-from filters.tokens import Tokenizer, Tokens
+from corpus.files import BadInput, digest
+from filters import chat
+from filters.tokens import Count, Tokenizer, Tokens
 from pipelines import build as command
-from pipelines import finish, raw, stages
+from pipelines import counts, finish, raw, stages, without
 from pipelines.arguments import parse_columns
-from pipelines.layer import Layer, run, short, start, stop
+from pipelines.layer import short, start, stop
 from pipelines.recipe import RECIPES, Recipe, find
-from pipelines.sift import ledger_of, summary_of
 
 RECEIPT = "erased.json"
 
@@ -43,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--recipe", help="the recipe of the build, when it was a file")
     parser.add_argument("--columns", help="as the build was made with")
     parser.add_argument("--benchmarks", type=Path, help="as the build was made with")
+    parser.add_argument("--count-with", help="as the build was made with")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; 1 runs without Ray")
     given = parser.parse_args(arguments)
     try:
@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             try:
                 recipe = _recipe(content, given.recipe, given.columns)
                 recipe = stages.clean(recipe, build.parent, given.raw, given.benchmarks)
-                made = erase(build, content, recipe, given.id, given.patient, given.raw)
+                also = Count.named(given.count_with.split(",")) if given.count_with else None
+                made = erase(build, content, recipe, given.id, given.patient, given.raw, also)
             finally:
                 stop()
     except (ValueError, OSError) as error:
@@ -85,44 +86,6 @@ def told(build: Path) -> str:
     return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class Without:
-    """Writes a layer file, its ledger and its summary again without the text and marks of some documents."""
-
-    ids: tuple[str, ...]
-    version: int = 1
-
-    def __call__(self, layer: Path, out: Path, mode: int) -> None:
-        gone = pa.array(self.ids, pa.string())
-        book = ledger.read(ledger_of(layer))
-        mine = pc.is_in(book["id"], value_set=gone)
-        # What the row says of the document goes too: nothing of it takes part in identity any more.
-        blank = {"status": "dropped", "reason": "erased"}
-        for name in ("status", "reason", "detail", "marks", "kind", "created", "revision", "aliases", "retracted"):
-            type = book.schema.field(name).type
-            erased = pc.if_else(mine, pa.scalar(blank.get(name), type), book[name])
-            book = book.set_column(book.schema.get_field_index(name), book.schema.field(name), erased)
-        book = book.cast(ledger.SIFTED)
-        kept = 0
-        with writing(out, mode) as partial:
-            reader = shards.open_shard(layer)
-            with pa.ipc.new_file(str(partial), reader.schema, options=shards.ipc_options(None)) as file:
-                for number in range(reader.num_record_batches):
-                    batch = reader.get_batch(number)
-                    batch = batch.filter(pc.invert(pc.is_in(batch.column("id"), value_set=gone)))
-                    kept += len(batch)
-                    if len(batch):
-                        file.write_batch(batch)
-            with writing(ledger_of(out), mode) as beside:
-                with pa.ipc.new_file(str(beside), ledger.SIFTED, options=shards.ipc_options("lz4")) as file:
-                    for batch in book.to_batches(max_chunksize=ledger.BATCH_ROWS):
-                        file.write_batch(batch)
-            counts = pc.value_counts(book["reason"].drop_null()).to_pylist()
-            dropped = {pair["values"]: pair["counts"] for pair in counts}
-            summary = {**manifest.read(summary_of(layer)), "kept": kept, "dropped": dropped}
-            manifest.write(summary_of(out), summary, mode)
-
-
 def _recipe(content: Mapping[str, Any], given: str | None, columns: str | None) -> Recipe:
     if not given and content["name"] not in RECIPES:
         raise ValueError(
@@ -139,22 +102,25 @@ def erase(
     ids: Sequence[str],
     patients: Sequence[str] = (),
     folder: Path | None = None,
+    also: Count | None = None,
 ) -> Path:
     """Makes the build without these documents beside `build`; its folder. Raw files lie below `folder`.
 
-    Raises ValueError when an id is unknown or the build cannot be made again from its layers.
+    Later builds in the same place leave them out, too (pipelines/without.py). Raises ValueError when an id is
+    unknown or the build cannot be made again from its layers.
     """
     out = build.parent
-    earlier = manifest.read(build / RECEIPT)["all"] if (build / RECEIPT).exists() else []
-    order, plain = _again(build, content, recipe, earlier)
+    earlier = _erased(build, content)
+    order, plain = _again(build, content, recipe, earlier, also)
     asked = sorted({*ids, *_of_patients(plain, patients, folder or out / "raw")})
     files = _files(build, content, asked)
     every = sorted({*earlier, *asked})
-    inputs = _without(plain, order, out, _files(build, content, every))
+    inputs = without.without(plain, order, out, without.where(plain, every))
     key = stages.build_key(order, inputs)
     made = out / f"{recipe.name}-{short(key)}"
     if not (made / manifest.NAME).exists():
         stages.sifted(inputs, order)
+        counts.make(order, inputs, out)
         entries, twins = stages.resolved(inputs, order, out)
         finish.make(order, key, made, inputs, entries, twins, content["deidentification"], out)
     fresh = manifest.load(made)
@@ -174,11 +140,21 @@ def erase(
         "still_in": [*map(str, still), *(f"raw file {name}" for name in files)],
     }
     manifest.write(made / RECEIPT, receipt, mode)
+    without.remember(out, every)
     return made
 
 
+def _erased(build: Path, content: Mapping[str, Any]) -> list[str]:
+    """The ids of documents that were erased before the build was made."""
+    found: list[str] = []
+    for item in content["ledger"]:
+        book = ledger.read(build / item["path"]).select(["id", "reason"])
+        found += book.filter(pc.fill_null(pc.equal(book["reason"], without.REASON), False))["id"].to_pylist()
+    return sorted(set(found))
+
+
 def _again(
-    build: Path, content: Mapping[str, Any], recipe: Recipe, earlier: Sequence[str]
+    build: Path, content: Mapping[str, Any], recipe: Recipe, earlier: Sequence[str], also: Count | None
 ) -> tuple[stages.Order, list[stages.Input]]:
     """The order that gave a build, and its inputs before anything was `earlier` erased from them."""
     of = content["tokenizer"]
@@ -193,23 +169,29 @@ def _again(
             raise ValueError(f"the recipe {recipe.name!r} has no source {source['name']!r}, which the build has read")
         found = [raw.Raw(Path(f["path"]), f["path"], f["bytes"], f["sha256"]) for f in source["files"]]
         gathered.append((streams[source["name"]], found))
-    # The manifest says the budget that came out, not whether one was asked for: the key tells.
-    for tokens in (None, content["mix"]["budget"]):
-        order = stages.Order(recipe, weights, tokens, Tokens(tokenizer), content["seed"])
-        plain = stages.route(order, build.parent, gathered)
-        missing = [i.layer for i in plain if not i.layer.exists()]
-        if missing:
-            raise BadInput(
-                f"{len(missing)} layer files of {build} are not there any more ({missing[0]}, …); run the build's "
-                "own command again to make them, then erase"
-            )
-        inputs = _without(plain, order, build.parent, _files(build, content, earlier))
-        if stages.build_key(order, inputs) == content["key"]:
-            return order, plain
-    raise BadInput(
-        f"{build} cannot be made again: its recipe, its filters or their versions are not those of today "
-        f"({recipe.name}); use the version that made it, name its --recipe and --columns, or build again"
+    order = stages.Order(
+        recipe, weights, content["asked"]["tokens"], _tokens(content, tokenizer), content["seed"], also
     )
+    plain = stages.route(order, build.parent, gathered)
+    missing = [i.layer for i in plain if not i.layer.exists()]
+    if missing:
+        raise BadInput(
+            f"{len(missing)} layer files of {build} are not there any more ({missing[0]}, …); run the build's "
+            "own command again to make them, then erase"
+        )
+    inputs = without.without(plain, order, build.parent, without.where(plain, earlier))
+    if stages.build_key(order, inputs) != content["key"]:
+        raise BadInput(
+            f"{build} cannot be made again: its recipe, its filters or their versions are not those of today "
+            f"({recipe.name}); use the version that made it, name its --recipe, --columns and --count-with, or "
+            "build again"
+        )
+    return order, plain
+
+
+def _tokens(content: Mapping[str, Any], tokenizer: Tokenizer) -> Tokens:
+    template = content["asked"]["template"]
+    return Tokens(tokenizer, chat.load(template, tokenizer) if template else None)
 
 
 def _files(build: Path, content: Mapping[str, Any], ids: Iterable[str]) -> dict[str, list[str]]:
@@ -268,36 +250,6 @@ def _pseudonym(layer: Path, name: str) -> set[str]:
             if str(json.loads(meta).get("patient")) == name:
                 found.add(id)
     return found
-
-
-def _without(
-    inputs: Sequence[stages.Input], order: stages.Order, out: Path, files: Mapping[str, Sequence[str]]
-) -> list[stages.Input]:
-    """The inputs, with layers that lack these documents for the files that hold them (made when they are missing)."""
-    root = out / "layers"
-    count = Layer(root, "tokens", repr(stages.Count(order.tokenizer)))
-    sign = Layer(root, "signatures", order.recipe.duplicates.signature)
-    made, jobs = [], []
-    for i in inputs:
-        name = i.stream.source.name
-        ids = files.get(f"{name}/{i.raw.name}")
-        if ids:
-            work = Without(tuple(ids))
-            layer = Layer(root, f"{name}-erased", repr(work))
-            key = layer.key(i.key)
-            path = layer.path(i.raw.name, i.key)
-            if not path.exists():
-                jobs.append((work, i.layer, path, order.mode(i.stream)))
-            tokens, signature = count.path(i.raw.name, key), sign.path(i.raw.name, key)
-            i = replace(i, layer=path, key=key, tokens=tokens, signature=signature)
-        made.append(i)
-    if jobs:
-        run(_work, jobs, "erase")
-    return made
-
-
-def _work(work: Without, layer: Path, out: Path, mode: int) -> None:
-    work(layer, out, mode)
 
 
 def _left(build: Path, content: Mapping[str, Any], ids: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from corpus import manifest, shards
 from corpus.files import digest, writing
-from pipelines import assemble, datasheet, mix, page, report
+from pipelines import assemble, counts, datasheet, leaks, mix, page, report
 from pipelines.layer import run, short
 from pipelines.sift import summary_of
 from pipelines.stages import Entries, Input, Order, indexed
@@ -144,18 +144,26 @@ def make(
     mode = shards.RESTRICTED if restricted else shards.PUBLIC
     assemble.save_entries(work / ENTRIES, entries, mode)
     written = _shards(order, build, work, entries, stock, stream, mode)
+    paths = [item["path"] for item in (*written["shards"], *written["heldout"])]
+    found = leaks.searched(build, paths, leaks.tables(inputs))
+    cards = {name: dict(card) | ({"leaks": found[name]} if name in found else {}) for name, card in cards.items()}
     written["ledger"] = _ledgers(order, build, work, inputs, entries, stock, stream, written["cuts"], mode)
     del written["cuts"]
     tokens = stream.tokens
     groups = list(order.weights)
     given = {name: int(tokens[stream.group == number].sum()) for number, name in enumerate(groups)}
     total = sum(given.values())
+    counted = counts.sums(order, inputs, out, *_draws(stock, stream, len(inputs)))
     content = {
         "format": manifest.FORMAT,
         "name": order.recipe.name,
         "key": key,
         "recipe": repr(order.recipe),
         "seed": order.seed,
+        "asked": {
+            "tokens": order.tokens,
+            "template": order.tokenizer.template.name if order.tokenizer.template else "",
+        },
         "mix": {
             "asked": order.weights,
             "budget": stream.budget,
@@ -170,6 +178,7 @@ def make(
         "rows": len(tokens),
         "documents": len(np.unique(stream.piece[stock.names["piece"][stream.piece] == 0])),
         "tokenizer": _tokenizer(order, build),
+        "counted": counted,
         "restricted": restricted,
         "duplicates": twins,
         "deidentification": dict(cards),
@@ -185,6 +194,14 @@ def make(
         with writing(build / name, mode) as partial:
             partial.write_text(told(content, build), encoding="utf-8")
     manifest.write(build / manifest.NAME, content, mode)
+
+
+def _draws(stock: Stock, stream: Drawn, entries: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of each entry: the layer rows that could be drawn, and how often each was."""
+    begins = stream.piece[stock.names["piece"][stream.piece] == 0]
+    times = np.bincount(begins, minlength=len(stock.names))[stock.first]
+    edges = np.searchsorted(stock.entry, np.arange(1, entries))
+    return np.split(stock.row, edges), np.split(times, edges)
 
 
 def _shards(

@@ -8,7 +8,7 @@ estimated from their tokens per byte.
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines import finish, mix, stages
+from pipelines import counts, finish, mix, stages
 from pipelines.progress import amount
 from pipelines.sift import lengths
 
@@ -18,7 +18,9 @@ SAMPLE = 16 << 20  # bytes of raw files to sift per source: tens of seconds on o
 def told(order: stages.Order, out: Path, folder: Path | None) -> str:
     """The plan in words; impossible requests say what to change, as the build itself would."""
     inputs = stages.route(order, out, stages.gather(order, out, folder))
-    stages.sifted(_sample(inputs), order)
+    sample = _sample(inputs)
+    stages.sifted(sample, order)
+    counts.make(order, sample, out)
     lines = [f"{order.recipe.name}, mix {order.asked}: would read"]
     sources = {}
     exact = True
@@ -46,10 +48,26 @@ def told(order: stages.Order, out: Path, folder: Path | None) -> str:
         lines.append("duplicates and held-out documents are taken off already")
     else:
         lines.append("before duplicates and held-out documents are taken off")
+    lines += _also(order, inputs, out)
     size = mix.budget(strands, order.tokens, order.asked)
     lines += [f"  {line}" for line in mix.told(strands, size)]
     lines.append(f"the ratio can be met with {amount(size)} tokens; the most is {amount(mix.largest(strands))}")
     return "\n".join(lines)
+
+
+def _also(order: stages.Order, inputs: Sequence[stages.Input], out: Path) -> list[str]:
+    """Tokens of each source by the tokenizers of --count-with, from what was counted of it."""
+    lines = []
+    lying = list(zip(inputs, counts.paths(order, inputs, out), strict=False))
+    for name in [tokenizer.name for tokenizer in order.also.tokenizers] if order.also else []:
+        guesses = []
+        for source in dict.fromkeys(i.stream.source.name for i in inputs):
+            mine = [(i, path) for i, path in lying if i.stream.source.name == source]
+            known = [(i.raw.bytes, int(counts.table(path)[name].sum())) for i, path in mine if path.exists()]
+            part = sum(i.raw.bytes for i, _ in mine) / max(1, sum(bytes for bytes, _ in known))
+            guesses.append(f"{source} {amount(int(part * sum(tokens for _, tokens in known)))}")
+        lines.append(f"  counted with {name}: {', '.join(guesses)}")
+    return lines
 
 
 def _resolved(inputs: Sequence[stages.Input], order: stages.Order, out: Path) -> bool:

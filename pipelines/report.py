@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from corpus import ledger
+from pipelines import counts
 from pipelines.progress import amount
 
 NAME = "report.txt"
@@ -49,6 +50,7 @@ def table(content: Mapping[str, Any], build: Path) -> str:
     ]
     lines += _aligned(told) or ["  nothing"]
     lines += ["", *_mix(content), *_foreign(content)]
+    lines += [f"counted     {line}" for line in counts.told(content["counted"], content["tokens"])]
     size = sum(item["bytes"] for item in content["shards"])
     lines.append(f"shards      {len(content['shards'])} files, {amount(size, 'B')}, below shards/")
     if content["heldout"]:

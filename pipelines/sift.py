@@ -102,12 +102,13 @@ class Count:
         schema = pa.schema([whole.field("tokens"), whole.field("prompt")])
         with writing(out, mode) as partial:
             with pa.ipc.new_file(str(partial), schema, options=shards.ipc_options(None)) as writer:
-                for documents in _batches(layer):
+                for documents in batches(layer):
                     batch = shards.to_batch(self.tokens.batch(documents), whole)
                     writer.write_batch(batch.select(["tokens", "prompt"]).cast(schema))
 
 
-def _batches(layer: Path) -> Iterator[list[Document]]:
+def batches(layer: Path) -> Iterator[list[Document]]:
+    """The documents of a layer's file in lists of about TOKEN_BATCH characters."""
     batch: list[Document] = []
     chars = 0
     for document in shards.read(layer, tokens=False):

@@ -17,6 +17,7 @@ from corpus.sources import Source
 from corpus.sources.instructions import Instructions
 from corpus.sources.redpajama import RedPajama
 from filters.deid import Deid
+from filters.tokens import Count as Counted
 from filters.tokens import Tokens
 from pipelines import assemble, audit, dedup, raw
 from pipelines.download import fetch_source
@@ -31,13 +32,14 @@ AUDITED = 200  # notes of a source that the audit reads: about 4,000 planted ide
 
 @dataclass(frozen=True)
 class Order:
-    """One build, as it was asked for."""
+    """One build, as it was asked for. `also` are tokenizers that count its text beside its own."""
 
     recipe: Recipe
     weights: dict[str, int]
     tokens: int | None
     tokenizer: Tokens
     seed: int
+    also: Counted | None = None
 
     @property
     def asked(self) -> str:
@@ -265,4 +267,5 @@ def build_key(order: Order, inputs: Sequence[Input]) -> str:
             "tokenizer": repr(order.tokenizer),
             "seed": order.seed,
         }
+        | ({"also": repr(order.also)} if order.also else {})
     )

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from corpus import ledger, manifest, shards
+from filters.tokens import load
 from pipelines import build as command
 from pipelines import diff, verify, why
 
@@ -280,6 +281,26 @@ def test_the_plan_before_a_build_estimates_and_writes_no_build(out, tmp_path, ca
     assert "pubmed: 5 files" in told and "tokens of biomedical" in told
     assert "before duplicates and held-out documents are taken off" in told
     assert not list(tmp_path.glob("*/manifest.json"))
+
+
+def test_one_text_is_counted_by_several_tokenizers(out, built, content, tmp_path, capsys):
+    """Beside its own: the build's documents, as often as they stand in it, by another model's ids."""
+    other = tmp_path / "out"
+    shutil.copytree(out, other, copy_function=os.link, symlinks=True)
+    line = [*MIX, "--out", str(other), "--workers", "1", "--count-with", "mistral-v1,mistral-v3"]
+    assert command.main([*line, "--plan"]) == 0
+    assert "counted with mistral-v3: pubmed" in capsys.readouterr().out
+    assert command.main(line) == 0
+    counted = manifest.load(other / "build")["counted"]
+    assert counted["mistral-v1"]["groups"] == content["mix"]["tokens"], "the build's own tokenizer counts its own ids"
+    model = load("mistral-v3")
+    times = 0
+    for item in content["shards"]:
+        rows = [d for d in shards.read(built / item["path"]) if d.source == "redpajama" and "piece" not in d.meta]
+        times += sum(len(ids) for ids in model.documents([d.text for d in rows]))
+    assert 0 < times <= counted["mistral-v3"]["groups"]["general"]
+    assert "counted     mistral-v3: " in capsys.readouterr().out
+    assert [i["sha256"] for i in manifest.load(other / "build")["shards"]] == [i["sha256"] for i in content["shards"]]
 
 
 def test_an_impossible_budget_says_what_to_change(out, capsys):

@@ -354,6 +354,17 @@ def test_erasing_is_as_if_the_document_had_never_been_read(small, capsys):
     write_raw(small / "raw-less", without=("3", "6", "7"))
     assert run(small, "raw-less", "out-less") == 0
     assert digests(again) == digests((small / "out-less/build").resolve())
+    # What was erased stays out: the build's own command leads to that build now, and more raw files change nothing.
+    assert run(small, "raw", "out") == 0
+    assert (small / "out/build").resolve() == again
+    write_raw(small / "raw-more")
+    (small / "raw-more/notes/later.csv").write_text("note_id,patient_id,text\n90,p90," + "heart pain " * 20 + "\n")
+    assert run(small, "raw-more", "out") == 0
+    later = small / "out/build"
+    assert later.resolve() != again and verify.main([str(later)]) == 0
+    held = {d.id for item in manifest.load(later)["shards"] for d in shards.read(later / item["path"])}
+    assert "notes:later/90" in held and not held & set(receipt["all"])
+    assert run(small, "raw", "out") == 0
 
 
 @pytest.mark.parametrize(

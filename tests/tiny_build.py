@@ -90,6 +90,7 @@ def make(folder: Path, given: list[Row], *, per_shard: int = 16, width: int = 16
     total = max(1, int(sizes.sum()))
     content = {
         "format": 1, "name": "tiny", "key": manifest.key([repr(row) for row in given]), "recipe": "Recipe()", "seed": 0,
+        "asked": {"tokens": None, "template": ""},
         "mix": {"asked": {"biomedical": 15, "clinical": 1, "general": 4}, "budget": total, "plan": [],
                 "tokens": given_tokens, "realised": {name: n / total * 20 for name, n in given_tokens.items()},
                 "largest_deviation": mix.deviation(sizes, number, [0.75, 0.05, 0.2]),
@@ -97,7 +98,7 @@ def make(folder: Path, given: list[Row], *, per_shard: int = 16, width: int = 16
         "tokens": int(sizes.sum()), "rows": len(stream), "documents": len(places),
         "tokenizer": {"name": "tiny", "kind": "sentencepiece", "file": "tokenizer/tiny.model",
                       "sha256": digest(tokenizer)[7:], "vocabulary": 32_000, "bos": BOS, "eos": EOS, "width": width},
-        "restricted": restricted, "duplicates": {}, "deidentification": {},
+        "restricted": restricted, "counted": {}, "duplicates": {}, "deidentification": {},
         "sources": sources, "shards": listed, "heldout": held,
         "ledger": books,
     }  # fmt: skip
