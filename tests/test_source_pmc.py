@@ -20,7 +20,7 @@ from corpus.files import BadInput, Foreign
 from corpus.sources import lean
 from corpus.sources.citations import CITED, CLOSE, OPEN, uncite
 from corpus.sources.formulas import tex
-from corpus.sources.licenses import named
+from corpus.sources.licenses import COMMERCIAL, MANUSCRIPTS, NONCOMMERCIAL, named
 from corpus.sources.pmc import PMC
 
 RAW = Path(__file__).parent / "raw" / "pmc"
@@ -583,6 +583,24 @@ def test_only_what_policy_accepts_is_fetched_35_36():
     ]
     policy = PMC(base="http://x/", licenses=("CC BY", "CC0"))
     assert [r.path for r in policy.listing(bucket(articles))] == ["PMC4.1/PMC4.1.xml"]
+
+
+def test_a_manuscript_stands_in_where_policy_has_the_published_version_not_35():
+    versions = [
+        metadata("PMC1", 1, license_code="CC BY-NC"),
+        metadata("PMC1", 2, is_manuscript=True, license_code="TDM"),
+    ]
+    for licenses, path in (
+        (COMMERCIAL, []),
+        ((*COMMERCIAL, *MANUSCRIPTS), ["PMC1.2/PMC1.2.xml"]),
+        ((*NONCOMMERCIAL, *MANUSCRIPTS), ["PMC1.1/PMC1.1.xml"]),
+    ):
+        assert [r.path for r in PMC(base="http://x/", licenses=licenses).listing(bucket(versions))] == path
+
+
+def test_a_licence_that_does_not_exist_is_refused_35():
+    with pytest.raises(ValueError, match="no licence 'CC-BY'; did you mean 'CC BY'"):
+        PMC(licenses=("CC0", "CC-BY"))
 
 
 def test_the_inventorys_columns_are_read_and_its_parts_verified():

@@ -286,6 +286,8 @@ def test_release_2_by_snapshot_and_language():
     assert remotes[0].url == "http://here/documents/2022-49/0000/de_head.json.gz"
     assert all(RedPajama().accepts(r.path) for r in remotes)
     assert len(listed(shares=(("v2", 1.0),), snapshots=("2023-06",), tokens=10e6)) == 1
+    with pytest.raises(ValueError, match="gives nothing to v2"):
+        RedPajama(snapshots=("2023-06",))
 
 
 def test_a_slice_without_files_is_named():

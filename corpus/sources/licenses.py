@@ -2,7 +2,13 @@
 
 import re
 
-CODES = ("CC0", "CC BY", "CC BY-SA", "CC BY-ND", "CC BY-NC", "CC BY-NC-SA", "CC BY-NC-ND", "TDM")
+# What PMC's own groups hold: its oa_comm, its oa_noncomm, its author manuscripts (for mining and fair use alone),
+# and articles under their publisher's own terms.
+COMMERCIAL = ("CC0", "CC BY", "CC BY-SA", "CC BY-ND")
+NONCOMMERCIAL = ("CC BY-NC", "CC BY-NC-SA", "CC BY-NC-ND")
+MANUSCRIPTS = ("TDM",)
+OTHER = ("none",)
+CODES = (*COMMERCIAL, *NONCOMMERCIAL, *MANUSCRIPTS)  # from what permits most to what permits least
 
 _URL = re.compile(
     r"creativecommons\.org/(?:licen[sc]es?/(?:CC-)?(by(?:-nc)?(?:-(?:sa|nd))?)\b|publicdomain/(zero))", re.I

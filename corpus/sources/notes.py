@@ -175,9 +175,10 @@ class Notes:
             many, like = f"{undated} of {dated} dates in the column {found.date!r}", shapes.most_common(1)[0][0]
             asked = self.columns.dates or self.columns.date != _DEFAULT.date
             if asked and undated > dated / 2:
+                form = " or ".join(self.columns.dates) or "of a form that shows the year"
                 raise BadInput(
-                    f"{path}: {many} are not {' or '.join(self.columns.dates) or 'of any form that shows a year'}; most "
-                    f"look like {like} (9 for a digit, a for a letter): give the form with --columns dates=%d/%m/%y"
+                    f"{path}: {many} are not {form}; most look like {like} (9 for a digit, a for a letter): give the "
+                    "form with --columns dates=%d/%m/%y"
                 )
             told.append(f"{path}: {many} tell no year (most look like {like}); their notes will have no date")
         return told

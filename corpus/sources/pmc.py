@@ -6,6 +6,7 @@ inventory lists every metadata file. What of an article becomes text is said in 
 """
 
 import csv
+import difflib
 import gzip
 import hashlib
 import io
@@ -27,6 +28,7 @@ from corpus.files import BadInput, Foreign, members, open_raw
 from corpus.sources import Fetch, Remote, lean
 from corpus.sources.facts import facts, judge
 from corpus.sources.jats import child, text_of
+from corpus.sources.licenses import CODES, OTHER
 from corpus.sources.markup import LOCAL, Malformed, parse, tidy
 from corpus.sources.records import Record, Records
 
@@ -50,8 +52,9 @@ _PROSE = 30
 class PMC:
     """The PMC source.
 
-    `tables` keeps the cells of tables. `licenses` is the policy: the codes of `corpus.sources.licenses`
-    (and "none") whose articles are accepted; without it, all. `limit` concerns `listing` alone.
+    `tables` keeps the cells of tables. `licenses` is the policy: the codes whose articles are accepted, as
+    COMMERCIAL, NONCOMMERCIAL, MANUSCRIPTS and OTHER of `corpus.sources.licenses` group them; without it, all.
+    `limit` concerns `listing` alone.
     """
 
     tables: bool = False
@@ -62,6 +65,13 @@ class PMC:
 
     name = "pmc"
     restricted = False
+
+    def __post_init__(self) -> None:
+        for code in self.licenses or ():
+            if code not in (*CODES, *OTHER):
+                near = difflib.get_close_matches(code.upper(), CODES, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"PMC knows no licence {code!r}{hint} It knows {', '.join((*CODES, *OTHER))}")
 
     # -- what the bucket offers
 
@@ -123,17 +133,14 @@ class PMC:
     def choose(self, versions: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """The version to read: published before manuscript, then the highest; None when policy has none.
 
-        The highest is not always the published one: .2 may be a manuscript of .1.
+        The highest is not always the published one: .2 may be a manuscript of .1. A version whose licence is not
+        accepted gives way to one whose licence is; of an article that was retracted, there is none.
         """
-        best = max(versions, key=rank, default=None)
-        if (
-            best is None
-            or best.get("is_retracted")
-            or not best.get("xml_url")
-            or not self.allows(best.get("license_code"))
-        ):
+        there = list(versions)
+        if not there or max(there, key=rank).get("is_retracted"):
             return None
-        return best
+        accepted = [one for one in there if one.get("xml_url") and self.allows(one.get("license_code"))]
+        return max(accepted, key=rank, default=None)
 
     def remote(self, metadata: Mapping[str, Any]) -> Remote:
         """Where the XML of an article version is fetched and lies, with its md5 from `?md5=`."""

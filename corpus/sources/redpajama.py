@@ -113,6 +113,11 @@ class RedPajama:
         unknown = sorted({*self.slices, *(name for name, _ in self.shares)} - KINDS.keys())
         if unknown:
             raise ValueError(f"RedPajama has no slices {unknown}; known are {', '.join(KINDS)}")
+        if self.snapshots and self.shares and not dict(self.shares).get("v2"):
+            raise ValueError(
+                f"RedPajama(snapshots={self.snapshots}): `shares` gives nothing to v2, which would be fetched whole; "
+                'say how much of it, like shares=(("v2", 82.0), ("wikipedia", 4.5))'
+            )
 
     @property
     def name(self) -> str:
