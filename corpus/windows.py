@@ -6,7 +6,9 @@ Packing
             tokens, so that the order of the build holds.
   concat    The stream is cut every `sequence` tokens; windows run across documents (the paper's way).
 
-Every token of the build stands in exactly one window. The index is the same for every rank, batch
+Every token of the build stands in exactly one window, but for instructions (rows with a prompt) that are
+longer than a window: best-fit reads them up to its length, because what follows would be an answer to
+nothing, and not at all where the prompt alone fills it. The index is the same for every rank, batch
 size and machine. The trainer reads windows through it, and `pipelines.trace` says what they hold.
 """
 
@@ -30,7 +32,7 @@ BLOCK = 2048  # windows' worth of tokens that are packed together: at most one p
 PIECE = np.dtype([("row", "<u4"), ("start", "<u4"), ("length", "<u4")])
 BATCH = np.dtype([("first", "<i8"), ("shard", "<u4"), ("batch", "<u4")])  # first row of a record batch, and where it is
 PACKINGS = ("best-fit", "concat")
-_VERSION = 1  # of the index: goes up when the same build would give other windows
+_VERSION = 2  # of the index: goes up when the same build would give other windows
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Index:
     """The windows of a build (or of a held-out part), mapped from a folder that `index` wrote.
 
     `pieces` PIECE [pieces], window by window; `ends` int64 [windows + 1] says where each window's pieces
-    end, after a 0; `batches` BATCH [record batches] and their `first` rows; `group` uint8 [rows of the stream].
+    end, after a 0; `shortened` and `left_out` count instructions that are longer than a window; `batches`
+    BATCH [record batches] and their `first` rows; `group` uint8 [rows of the stream].
     """
 
     shards: tuple[Path, ...]
@@ -46,6 +49,8 @@ class Index:
     tokens: int
     documents: int
     count: int
+    shortened: int
+    left_out: int
     pieces: np.ndarray
     ends: np.ndarray
     batches: np.ndarray
@@ -102,6 +107,8 @@ def index(
         about["tokens"],
         about["documents"],
         about["windows"],
+        about["shortened"],
+        about["left_out"],
         mapped("pieces.bin", PIECE),
         mapped("ends.bin", "<i8"),
         batches,
@@ -140,8 +147,10 @@ def permuted(index: int, size: int, key: str) -> int:
             return index
 
 
-def _lengths(shards: Sequence[Path], group_of: dict[str, int]) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """Shard and batch number, token counts and groups of the rows of every record batch in order."""
+def _lengths(
+    shards: Sequence[Path], group_of: dict[str, int]
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]]:
+    """Shard and batch number, token counts, prompts and groups of the rows of every record batch in order."""
     for shard, path in enumerate(shards):
         reader = open_shard(path)
         for number in range(reader.num_record_batches):
@@ -154,7 +163,8 @@ def _lengths(shards: Sequence[Path], group_of: dict[str, int]) -> Iterator[tuple
             if unknown := [name for name in known if name not in group_of]:
                 raise BadInput(f"{path}: the manifest gives no group for the source {unknown[0]!r}")
             groups = np.array([group_of[name] for name in known], dtype=np.uint8)
-            yield shard, number, np.diff(tokens.offsets.to_numpy()), groups[names.indices.to_numpy()]
+            lengths = np.diff(tokens.offsets.to_numpy()).astype(np.int64)
+            yield shard, number, lengths, batch.column("prompt").to_numpy(), groups[names.indices.to_numpy()]
 
 
 def _write(folder: Path, shards: Sequence[Path], sequence: int, packing: str, group_of: dict[str, int]) -> None:
@@ -168,7 +178,7 @@ def _write(folder: Path, shards: Sequence[Path], sequence: int, packing: str, gr
     beside = folder.with_name(f"{folder.name}.{socket.gethostname()}-{os.getpid()}.partial")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
-    rows = packed = tokens = windows = pieces = waiting = 0
+    rows = packed = tokens = windows = pieces = waiting = shortened = left_out = 0
     held: list[np.ndarray] = []
     names = ("pieces.bin", "ends.bin", "batches.bin", "groups.bin")
     with ExitStack() as stack:
@@ -185,15 +195,21 @@ def _write(folder: Path, shards: Sequence[Path], sequence: int, packing: str, gr
             pieces, windows, packed = pieces + len(found), windows + len(ends), packed + len(lengths)
             held, waiting = [], 0
 
-        for shard, number, lengths, groups in _lengths(shards, group_of):
+        for shard, number, lengths, prompts, groups in _lengths(shards, group_of):
+            if packing == "best-fit":
+                long = (prompts > 0) & (lengths > sequence)
+                silent = long & (prompts >= sequence)
+                shortened, left_out = shortened + int((long & ~silent).sum()), left_out + int(silent.sum())
+                lengths = np.where(silent, 0, np.where(long, sequence, lengths))
             files["batches.bin"].write(np.array([(rows, shard, number)], dtype=BATCH).tobytes())
             files["groups.bin"].write(groups.tobytes())
-            held.append(lengths.astype(np.int64))
+            held.append(lengths)
             rows, tokens, waiting = rows + len(lengths), tokens + int(lengths.sum()), waiting + int(lengths.sum())
             if waiting >= BLOCK * sequence:
                 flush(last=False)
         flush(last=True)
     about = {"windows": windows, "pieces": pieces, "documents": rows, "tokens": tokens}
+    about |= {"shortened": shortened, "left_out": left_out}
     with writing(beside / "index.json") as partial:
         partial.write_text(json.dumps(about))
     try:

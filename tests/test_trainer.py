@@ -289,8 +289,8 @@ def test_layers_are_found_before_and_after_sharding(alone):
 
 def test_parameters_and_operations_are_counted_as_published():
     config = model.LlamaConfig(hidden_size=5120, intermediate_size=13824, num_hidden_layers=40, num_attention_heads=40)
-    size, flops = model.size_and_flops(recipe.Recipe(sequence=4096), config)
-    assert size == 13_015_864_320  # LLaMA-2 13B
+    size, trained, flops = model.size_and_flops(recipe.Recipe(sequence=4096), config)
+    assert size == trained == 13_015_864_320  # LLaMA-2 13B
     assert flops == pytest.approx(6 * (size - 32000 * 5120) + 12 * 40 * 5120 * 4096)
 
 
@@ -565,7 +565,10 @@ def test_what_is_written_for_transformers_has_the_trained_weights(single, build,
     ("flags", "said"),
     [
         (["--packing", "best"], r"--packing best: must be one of best-fit, concat"),
-        (["--recipe", "me-llama"], r"--recipe me-llama: unknown; known are tiny, me-llama-13b"),
+        (
+            ["--recipe", "me-llama"],
+            r"unknown --recipe 'me-llama'; did you mean 'me-llama-13b'\? Known are tiny, me-llama-13b",
+        ),
         (["--windows", "7"], r"reads 7 windows, which 1 ranks of --batch 2 cannot share"),
         (["--sequence", "128"], r"--sequence 128: this training began with 64"),
         (["--tensor", "2"], r"--tensor 2 goes with --strategy fsdp2, not with single"),

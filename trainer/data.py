@@ -10,7 +10,8 @@ window's pieces are kept apart: `position_ids` begin anew with each, and the fir
 carries no loss. For a transformers model this isolates them only with `use_cache=False` and no
 `attention_mask`; `trainer.model.assert_documents_apart` checks that.
 
-Every token of the build stands in exactly one window. Tokens before `prompt` carry no loss.
+Every token of the build stands in exactly one window, but for instructions that are longer than one
+(`shortened`, `left_out`). Tokens before `prompt` carry no loss.
 """
 
 import hashlib
@@ -86,6 +87,7 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
         self._index = windows.index(self.build, content, self.sequence, self.packing, self._cache, self.part)
         self.shards, self.groups = self._index.shards, list(self._index.groups)
         self.tokens, self.documents, self.count = self._index.tokens, self._index.documents, self._index.count
+        self.shortened, self.left_out = self._index.shortened, self._index.left_out
         self._counting = np.arange(self.sequence)
         # Readers and batches that are open at once; a block of windows touches a handful.
         self._reader = lru_cache(16)(lambda shard: open_shard(self.shards[shard]))

@@ -14,6 +14,9 @@ from tokenizers.models import BPE
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedTokenizerFast
 
+from corpus.shards import PUBLIC, RESTRICTED
+from trainer import lora
+from trainer.model import empty_model, whole_model
 from trainer.recipe import Recipe
 
 
@@ -23,24 +26,36 @@ def export(
     """Writes the weights of the checkpoint `folder` to `target`; returns what to say of them.
 
     Weights trained in bf16 are written as bf16. One process does this on the CPU and needs memory
-    for one copy of the model in that type (DeepSpeed's own reader: in fp32).
+    for one copy of the model in that type (DeepSpeed's own reader, and adapters: in fp32). Adapters are
+    added to the model that they were trained beside, and written as they are to `target/adapter`.
     """
     if target.exists() and any(target.iterdir()):
         raise ValueError(f"--export-hf {target}: the folder is not empty; name another")
     dtype = torch.bfloat16 if recipe.dtype == "bf16" else torch.float32
-    model = AutoModelForCausalLM.from_config(config, dtype=dtype)
-    if (folder / ".metadata").exists():
+    if recipe.lora:
+        model = whole_model(recipe, config)
+        shapes = lora.adapters(empty_model(recipe, config))
+        weights = {name: torch.empty(one.shape) for name, one in shapes.items()}
+    else:
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype)
         weights = model.state_dict()
+    if (folder / ".metadata").exists():
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "torch.distributed is disabled")  # one process reads all, as wanted
             dcp.load({"model": weights}, checkpoint_id=folder, no_dist=True)
     else:
         from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoint
 
-        weights = get_fp32_state_dict_from_zero_checkpoint(str(folder.parent), tag=folder.name)
-    model.load_state_dict(weights)
+        found = get_fp32_state_dict_from_zero_checkpoint(
+            str(folder.parent), tag=folder.name, exclude_frozen_parameters=bool(recipe.lora)
+        )
+        weights = {name: found[name] for name in weights} if recipe.lora else found
+    model.load_state_dict(lora.merged(model.state_dict(), weights, recipe) if recipe.lora else weights)
+    model.to(dtype)
     model.config.use_cache = True  # training says no, generation wants it
     model.save_pretrained(target)
+    if recipe.lora:
+        lora.save(target / "adapter", weights, recipe, RESTRICTED if content.get("restricted") else PUBLIC)
     _tokenizer(target, content["tokenizer"], build / content["tokenizer"]["file"])
     said = f"{folder} -> {target} ({dtype}); AutoModelForCausalLM.from_pretrained({str(target)!r})"
     if content.get("restricted"):
@@ -80,6 +95,8 @@ def _tokenizer(target: Path, about: Mapping[str, Any], file: Path) -> None:
         single=f"{start[0]} $A", pair=f"{start[0]} $A {start[0]}:1 $B:1", special_tokens=[start]
     )
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **special)
+    if about.get("template"):
+        tokenizer.chat_template = about["template"]["source"]
     for probe in PROBES:
         if tokenizer(probe)["input_ids"] != [about["bos"], *encode(probe)]:
             raise ValueError(

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, PreTrainedConfig, PreTrainedModel
 
+from trainer import lora
 from trainer.data import IGNORED
 from trainer.recipe import Recipe
 
@@ -58,9 +59,10 @@ def has_weights(recipe: Recipe) -> bool:
 
 
 def empty_model(recipe: Recipe, config: PreTrainedConfig) -> PreTrainedModel:
-    """The model without memory for its weights, in fp32 (on torch's meta device)."""
+    """The model, with its adapters, without memory for its weights, in fp32 (on torch's meta device)."""
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation=recipe.attention)
+        lora.wrap(model, recipe)
     return model
 
 
@@ -146,16 +148,19 @@ def assert_documents_apart(model: nn.Module, vocabulary: int, device: torch.devi
         )
 
 
-def size_and_flops(recipe: Recipe, config: PreTrainedConfig) -> tuple[int, float]:
-    """Parameters, and floating-point operations per token, forward and backward.
+def size_and_flops(recipe: Recipe, config: PreTrainedConfig) -> tuple[int, int, float]:
+    """Parameters, those that are trained, and floating-point operations per token, forward and backward.
 
     6 per weight that multiplies, and attention's 12 x layers x width x sequence: the count of PaLM's
-    appendix B (arXiv 2204.02311). Looking up an embedding is no multiplication.
+    appendix B (arXiv 2204.02311). Looking up an embedding is no multiplication, and a weight that is
+    frozen has no gradient of its own: 4.
     """
     model = empty_model(recipe, config)
     size = sum(p.numel() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     looked_up = 0 if config.tie_word_embeddings else model.get_input_embeddings().weight.numel()
-    return size, 6.0 * (size - looked_up) + 12.0 * config.num_hidden_layers * config.hidden_size * recipe.sequence
+    multiplied = 4.0 * (size - looked_up) + 2.0 * (trained if recipe.lora else size - looked_up)
+    return size, trained, multiplied + 12.0 * config.num_hidden_layers * config.hidden_size * recipe.sequence
 
 
 def peak_flops(device: torch.device) -> float | None:

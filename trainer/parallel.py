@@ -33,7 +33,7 @@ from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, Ro
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from corpus.files import writing
-from trainer import checkpoint
+from trainer import checkpoint, lora
 from trainer.model import (
     empty_model,
     has_weights,
@@ -121,7 +121,10 @@ class Torch:
                 raise ValueError(
                     f"--strategy single is for one process, here are {self.ranks.world}: use fsdp2 or deepspeed"
                 )
-            self.model = whole_model(recipe, config).to(device)
+            self.model = whole_model(recipe, config)
+            lora.wrap(self.model, recipe)
+            lora.begin(self.model, recipe)
+            self.model.to(device)
             prepare(self.model, recipe)
         else:
             self.model = self._sharded(config, bf16)
@@ -150,13 +153,20 @@ class Torch:
         model.to_empty(device=self.ranks.device)
         restore_buffers(model)
         weights = get_model_state_dict(model)
-        folder = safetensors_of(self.recipe, weights) if has_weights(self.recipe) else None
+        base = {lora.base_name(name): weight for name, weight in weights.items() if not lora.is_adapter(name)}
+        shapes = {name: weight.shape for name, weight in weights.items() if lora.is_adapter(name)}
+        folder = safetensors_of(self.recipe, base) if has_weights(self.recipe) else None
+        full: dict[str, torch.Tensor] = {}
         if folder:
-            dcp.load(weights, storage_reader=HuggingFaceStorageReader(str(folder)))
+            dcp.load(base, storage_reader=HuggingFaceStorageReader(str(folder)))
             set_model_state_dict(model, weights)
-        else:
-            full = whole_model(self.recipe, config).state_dict() if dist.get_rank() == 0 else {}
-            options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True, strict=True)
+        elif dist.get_rank() == 0:
+            held = whole_model(self.recipe, config).state_dict()
+            full = {name: held[lora.base_name(name)] for name in weights if name not in shapes}
+        if dist.get_rank() == 0:
+            full |= lora.first_values(shapes, self.recipe.seed)
+        if shapes or not folder:
+            options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True, strict=not folder)
             set_model_state_dict(model, full, options=options)
         return model
 
@@ -173,7 +183,8 @@ class Torch:
         return norm
 
     def _state(self) -> dict[str, Any]:
-        model, optimizer = get_state_dict(self.model, self.optimizer)
+        options = StateDictOptions(ignore_frozen_params=bool(self.recipe.lora))
+        model, optimizer = get_state_dict(self.model, self.optimizer, options=options)
         return {"model": model, "optimizer": optimizer}
 
     def save(self, folder: Path, wait: bool) -> None:
@@ -198,7 +209,13 @@ class Torch:
             )
         state = self._state()
         dcp.load(state, checkpoint_id=folder, process_group=self._gloo)
-        set_state_dict(self.model, self.optimizer, model_state_dict=state["model"], optim_state_dict=state["optimizer"])
+        set_state_dict(
+            self.model,
+            self.optimizer,
+            model_state_dict=state["model"],
+            optim_state_dict=state["optimizer"],
+            options=StateDictOptions(strict=not self.recipe.lora),
+        )
         obey(self.optimizer, self.recipe)
 
 
@@ -222,6 +239,8 @@ class DeepSpeed:
         os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed reads it even in a single process
         deepspeed.init_distributed(dist_backend="nccl" if device.type == "cuda" else "gloo", verbose=False)
         model = self._model(config, deepspeed)
+        lora.wrap(model, recipe)
+        lora.begin(model, recipe)
         prepare(model, recipe)
         kept = [(m, n, b.clone()) for m in model.modules() for n, b in m._buffers.items() if b is not None]
         self.model, self.optimizer, _, _ = deepspeed.initialize(
@@ -261,7 +280,9 @@ class DeepSpeed:
         return float(self.model.get_global_grad_norm())
 
     def save(self, folder: Path, wait: bool) -> None:
-        self.model.save_checkpoint(str(folder.parent), tag=folder.name, save_latest=False)
+        self.model.save_checkpoint(
+            str(folder.parent), tag=folder.name, save_latest=False, exclude_frozen_parameters=bool(self.recipe.lora)
+        )
         os.sync()
         dist.barrier()
         if dist.get_rank() == 0:
@@ -287,7 +308,9 @@ class DeepSpeed:
                 f"{folder} --output_folder {there} (ZeRO-2 wants --inject_missing_state too), and continue with a "
                 '--deepspeed-config that says {"checkpoint": {"load_universal": true}}'
             )
-        self.model.load_checkpoint(str(folder.parent), tag=(there if universal else folder).name)
+        self.model.load_checkpoint(
+            str(folder.parent), tag=(there if universal else folder).name, load_module_strict=not self.recipe.lora
+        )
         self.model.micro_steps = 0
         obey(self.optimizer, self.recipe)
 

@@ -8,6 +8,7 @@ epsilon 1e-8, no decay on norms and biases, a first step at learning rate 0.
 """
 
 import dataclasses
+import difflib
 import json
 import math
 import runpy
@@ -36,6 +37,11 @@ class Recipe:
     skip: str = _is("", "windows to leave out, as FIRST:END,FIRST:END (END is read): past bad documents")
     epochs: int = _is(1, "passes over the build")
     steps: int = _is(0, "optimiser steps that the schedule spans; 0: all windows of all epochs")
+
+    lora: int = _is(0, "rank of LoRA's adapters, which alone are trained then; 0 trains all weights")
+    lora_layers: str = _is("q_proj,v_proj", "the layers that get adapters")
+    lora_alpha: int = _is(0, "adapters count alpha / rank; 0: twice the rank")
+    lora_dropout: float = _is(0.0, "share of an adapter's inputs that is left out while training")
 
     lr: float = _is(8e-6, "learning rate at the end of the warm-up")
     beta1: float = _is(0.9, "AdamW")
@@ -81,7 +87,22 @@ TINY = Recipe(
     validate_windows=32,
 )
 
-RECIPES = {"tiny": TINY, "me-llama-13b": ME_LLAMA_13B, "me-llama-70b": ME_LLAMA_70B}
+# Tuning on a build of the recipe `instruct`. The paper states LoRA, 3 epochs and a learning rate of 1e-5; rank, alpha
+# and layers are not published, and stand here as most tuning of LLaMA-2 has them. Name the model that was pretrained.
+INSTRUCT = Recipe(
+    model="tiny",
+    sequence=2048,
+    shuffle=1024,
+    accumulate=8,
+    epochs=3,
+    lora=16,
+    lora_dropout=0.05,
+    lr=1e-5,
+    save_every=200,
+    validate_every=200,
+)
+
+RECIPES = {"tiny": TINY, "me-llama-13b": ME_LLAMA_13B, "me-llama-70b": ME_LLAMA_70B, "instruct": INSTRUCT}
 
 
 def named(name: str) -> Recipe:
@@ -94,7 +115,9 @@ def named(name: str) -> Recipe:
             raise ValueError(f"--recipe {name}: the file must set RECIPE to a trainer.recipe.Recipe")
         return found
     if name not in RECIPES:
-        raise ValueError(f"--recipe {name}: unknown; known are {', '.join(RECIPES)}, or a Python file that sets RECIPE")
+        near = difflib.get_close_matches(name, RECIPES, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise ValueError(f"unknown --recipe {name!r}{hint} Known are {', '.join(RECIPES)}, or a Python file's RECIPE")
     return RECIPES[name]
 
 
@@ -107,14 +130,21 @@ def check(recipe: Recipe) -> Recipe:
     for name in ("sequence", "batch", "accumulate", "epochs", "keep", "tensor"):
         if getattr(recipe, name) < 1:
             raise ValueError(f"--{name} {getattr(recipe, name)}: must be at least 1")
+    if recipe.lora < 0 or recipe.lora_alpha < 0:
+        raise ValueError(f"--lora {recipe.lora} --lora-alpha {recipe.lora_alpha}: must be 0 or more")
+    if recipe.lora and not any(name.strip() for name in recipe.lora_layers.split(",")):
+        raise ValueError("--lora-layers: name the layers that get adapters, like q_proj,v_proj")
+    if recipe.lora and recipe.tensor > 1:
+        raise ValueError("--lora goes with --tensor 1: adapters are small enough to lie whole on every rank")
     if recipe.zero not in (0, 1, 2, 3):
         raise ValueError(f"--zero {recipe.zero}: must be 0, 1, 2 or 3")
     for part in recipe.skip.split(",") if recipe.skip else ():
         first, _, end = part.partition(":")
         if not (first.isdecimal() and end.isdecimal() and int(first) < int(end)):
             raise ValueError(f"--skip {recipe.skip}: expected FIRST:END with whole numbers, several with commas")
-    if not 0 <= recipe.warmup < 1:
-        raise ValueError(f"--warmup {recipe.warmup}: a share of the steps, from 0 to below 1")
+    for name in ("warmup", "lora_dropout"):
+        if not 0 <= getattr(recipe, name) < 1:
+            raise ValueError(f"--{name.replace('_', '-')} {getattr(recipe, name)}: a share, from 0 to below 1")
     return recipe
 
 

@@ -55,7 +55,17 @@ from trainer.ranks import Leave, Ranks, start
 from trainer.recipe import RECIPES, TINY, Recipe, check, differences, learning_rate, named, stretches, to_json
 
 SPIKE_HISTORY = 128  # losses against which a spike is told, as OLMo-core's skip-step optimiser does
-FIXED = ("model", "random", "sequence", "packing", "shuffle", "seed")  # what a resumed run cannot change
+FIXED = (
+    "model",
+    "random",
+    "sequence",
+    "packing",
+    "shuffle",
+    "seed",
+    "lora",
+    "lora_layers",
+    "lora_alpha",
+)  # what a resumed run cannot change
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -83,8 +93,9 @@ def choose_recipe(args: argparse.Namespace, before: State | None, ranks: Ranks) 
     base = named(args.recipe) if args.recipe else old or (TINY if rehearsal else Recipe())
     recipe = check(dataclasses.replace(base, **given))
     if old and (changed := [name for name in differences(old, recipe) if name in FIXED]):
+        flag = changed[0].replace("_", "-")
         raise ValueError(
-            f"--{changed[0]} {getattr(recipe, changed[0])}: this training began with {getattr(old, changed[0])}; "
+            f"--{flag} {getattr(recipe, changed[0])}: this training began with {getattr(old, changed[0])}; "
             "leave the flag away to continue, or begin anew with another --out"
         )
     if recipe.dtype == "auto":
@@ -199,10 +210,12 @@ def train(args: argparse.Namespace, ranks: Ranks) -> int:
     ahead = list(stretches(recipe, now.windows, len(windows) * recipe.epochs))
     steps = min(recipe.steps or 1 << 62, now.step + len(ahead))
     until = min(steps, now.step + args.stop_after) if args.stop_after else steps
-    (parameters, flops), peak = size_and_flops(recipe, config), peak_flops(ranks.device)
+    (parameters, trained, flops), peak = size_and_flops(recipe, config), peak_flops(ranks.device)
     log = Log(out, ranks.rank == 0, now.step, args.wandb, dataclasses.asdict(recipe))
     log.say(
-        f"{recipe.model}: {parameters / 1e6:,.1f} M parameters, {recipe.strategy} on {ranks.world} x "
+        f"{recipe.model}: {parameters / 1e6:,.1f} M parameters"
+        + (f", of which {trained / 1e6:,.3f} M in adapters ({recipe.lora_layers}) are trained" if recipe.lora else "")
+        + f", {recipe.strategy} on {ranks.world} x "
         f"{ranks.device.type}, {recipe.dtype}\n"
         f"{args.build}: {windows.tokens:,} tokens in {len(windows):,} windows of {recipe.sequence} "
         f"({windows.tokens / len(windows) / recipe.sequence:.2%} full, {recipe.packing})\n"
@@ -210,6 +223,11 @@ def train(args: argparse.Namespace, ranks: Ranks) -> int:
         f"a step reads {recipe.windows} windows ({recipe.windows * recipe.sequence:,} tokens) "
         f"in {recipe.accumulate} x {ranks.readers} x {recipe.batch}"
     )
+    if windows.shortened or windows.left_out:
+        log.say(
+            f"instructions longer than a window: {windows.shortened:,} are read up to its length, {windows.left_out:,} "
+            f"are left out, whose prompt alone fills it; --sequence makes it longer"
+        )
     for key, (old, new) in differences(Recipe(**before.recipe), recipe).items() if before else ():
         log.say(f"changed since the checkpoint: {key} {old} -> {new}")
     if ranks.rank == 0:
