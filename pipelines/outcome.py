@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def summary(road: "Resolution", found: list[dict[str, Any]]) -> "Summary":
     """Writes the verdicts; `found` is what is known of the clusters of every block."""
+    stay(road)
     related = relatives(road)
     return {
         **written(road),
@@ -76,6 +77,16 @@ def together(road: "Resolution", found: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def stay(road: "Resolution") -> None:
+    """Writes which texts stay (uint8), the planted ones among them."""
+    plays, decided = runs.mapped(road.work / "plays.npy"), runs.mapped(road.work / "decided.npy")
+    with building(road.work / "stays.npy", np.uint8, len(plays)) as stays:
+        stays[:] = plays
+        stays[road.texts : road.texts + len(road.chosen)] = 1
+        for piece in runs.pieces(decided):
+            stays[piece["text"]] = 0
+
+
 def relatives(road: "Resolution") -> dict[str, int]:
     """Writes which documents that stay belong together; returns how many families, documents, the largest."""
     texts, work = road.texts, road.work
@@ -96,29 +107,20 @@ def relatives(road: "Resolution") -> dict[str, int]:
             yield tuple(road.nodes_of(join[end]) for end in ("one", "two"))  # type: ignore[misc]
 
     runs.link(work / "kin.npy", texts + road.rows, edges())
-    label, plays = runs.mapped(work / "kin.npy"), runs.mapped(work / "plays.npy")
-    decided = runs.mapped(work / "decided.npy")
+    label, stays = runs.mapped(work / "kin.npy"), runs.mapped(work / "stays.npy")
     found = [np.zeros(0, np.int64)]
     for first in range(0, texts, runs.PIECE):
         last = min(texts, first + runs.PIECE)
-        stays = plays[first:last] != 0
-        stays[runs.between(decided, "text", first, last)["text"].astype(np.int64) - first] = False
-        stays &= label[first:last] != np.arange(first, last, dtype=np.uint32)
-        found.append(first + np.flatnonzero(stays))
+        joined = label[first:last] != np.arange(first, last, dtype=np.uint32)
+        found.append(first + np.flatnonzero(joined & (stays[first:last] != 0)))
     others = np.concatenate(found)
-    heads = np.unique(label[others]).astype(np.int64)
-    goes = np.array([_goes(decided, head) for head in heads.tolist()], bool)
-    mine = np.union1d(others, heads[~goes & (plays[heads] != 0)])
+    heads = np.unique(label[others])
+    mine = np.union1d(others, heads[stays[heads] != 0])
     kin, names = families.families(mine, label[mine], lambda asked: verdicts.ids(road.plan, asked))
     save(work / "related.npy", kin)
     verdicts.save_names(work / "families.arrow", [names])
     sizes = np.bincount(kin["family"])
     return {"number": len(names), "documents": len(kin), "largest": int(sizes.max(initial=0))}
-
-
-def _goes(decided: np.ndarray, text: int) -> bool:
-    at = runs.place_of(decided, "text", text)
-    return at < len(decided) and int(decided[at]["text"]) == text
 
 
 def certified(road: "Resolution") -> dict[str, Any] | None:
@@ -128,8 +130,8 @@ def certified(road: "Resolution") -> dict[str, Any] | None:
         return None
     decided = runs.mapped(road.work / "decided.npy")
     mine = runs.between(decided, "text", road.texts, road.texts + len(chosen))
-    removed = np.zeros(len(chosen), bool)
-    removed[mine["text"].astype(np.int64) - road.texts] = True
+    stays = runs.mapped(road.work / "stays.npy")
+    removed = stays[road.texts : road.texts + len(chosen)] == 0
     pairs = np.stack([mine["text"], mine["twin"]], axis=1).astype(np.int64)
     settings = road.settings
     planted = road.work / "planted.signature.arrow"
@@ -139,10 +141,10 @@ def certified(road: "Resolution") -> dict[str, Any] | None:
     ranks = runs.mapped(road.work / "order.npy")
     needs = clusters.needs(settings)[(ranks[chosen] >> np.uint64(56)).astype(np.int64)]
     # Where the original went, a copy is held against a twin of it that is less alike.
-    stays = ~np.array([_goes(decided, text) for text in chosen.tolist()])
-    found = certificate.certificate(jaccard[stays], shares[stays], removed[stays], needs[stays], settings.banding)
+    there = stays[chosen] != 0
+    found = certificate.certificate(jaccard[there], shares[there], removed[there], needs[there], settings.banding)
     precision = round(1 - wrong / max(1, len(mine)), 4)
-    return {**found, "planted": len(stays), "original_stays": int(stays.sum()), "precision": precision}
+    return {**found, "planted": len(chosen), "original_stays": int(there.sum()), "precision": precision}
 
 
 def written(road: "Resolution") -> "Summary":
