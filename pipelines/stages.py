@@ -22,6 +22,7 @@ from filters.tokens import Tokens
 from pipelines import assemble, audit, dedup, raw
 from pipelines.download import fetch_source
 from pipelines.layer import Layer, run, short
+from pipelines.people import People, together
 from pipelines.progress import say
 from pipelines.recipe import INSTRUCT, WORLD, Recipe, Stream
 from pipelines.sift import Count, Sift, ledger_of
@@ -59,6 +60,7 @@ class Input:
     key: str
     tokens: Path
     signature: Path
+    people: People | None = None
 
 
 def clean(recipe: Recipe, out: Path, folder: Path | None, benchmarks: Path | None) -> Recipe:
@@ -131,16 +133,19 @@ def route(order: Order, out: Path, gathered: list[tuple[Stream, list[raw.Raw]]])
     inputs = []
     for stream, files in gathered:
         sift = Layer(root, stream.source.name, repr(Sift(stream.source, stream.filters)))
+        named = People.of(stream, files, root)
         for file in files:
-            key = sift.key(f"{file.name} {file.sha256}")
+            upstream = file.sha256 + together(stream, files)
+            key = sift.key(f"{file.name} {upstream}")
             inputs.append(
                 Input(
                     stream,
                     file,
-                    sift.path(file.name, file.sha256),
+                    sift.path(file.name, upstream),
                     key,
                     count.path(file.name, key),
                     sign.path(file.name, key),
+                    named,
                 )
             )
     return inputs
@@ -194,7 +199,11 @@ def sifted(inputs: Sequence[Input], order: Order) -> None:
         return lacking, len(inputs) - len(lacking)
 
     todo, there = missing("layer")
+    named = {i.stream.source.name: i.people for i in todo if i.people}
+    for one in named.values():
+        one.make()
     works = {i.stream.source.name: Sift(i.stream.source, i.stream.filters) for i in todo}
+    works |= {name: Sift(one.stream.source, one.filters) for name, one in named.items()}
     jobs = [(works[i.stream.source.name], i.raw.path, i.raw.name, i.layer) for i in todo]
     run(_work, jobs, "sift", [i.raw.bytes for i in todo], there=there)
     todo, there = missing("signature")

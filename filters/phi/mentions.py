@@ -58,27 +58,24 @@ def _parts(word: str) -> tuple[str, ...]:
 
 def again(page: Scan, found: list[Span]) -> Iterator[Span]:
     """Mentions, elsewhere in the document, of the names that were found in it."""
-    known = words(page.text, found)
-    if not known:
-        return
-    options = "|".join(sorted(map(regex.escape, known), key=lambda word: (-len(word), word)))
-    pattern = regex.compile(rf"(?<![\p{{L}}])(?:{options})(?![\p{{L}}])", regex.V1)
-    for match in matches(pattern, "again", page.lower):
-        if person(page.text, match.start(), match.end(), match[0]):
-            yield Span.of(match, 0, "NAME", "again")
+    return _everywhere(page, words(page.text, found), "again")
 
 
 def mentions(page: Scan, known: Callable[[str], bool], only_rare: bool = False) -> Iterator[Span]:
     """Mentions of the words of which `known` says that they are names of this patient's people."""
     asked = rare if only_rare else telling
-    for token in TOKEN.finditer(page.text):
-        word = plain(token[0])
-        for part in _parts(word):
-            if asked(part) and (not part.islower() or token[0][:1].isupper() or rare(part)) and known(part):
-                start = page.lower.find(part, token.start(), token.end())
-                if start >= 0 and person(page.text, start, start + len(part), part):
-                    yield Span(start, start + len(part), "NAME", "patient")
-                    break
+    told = {part for token in set(TOKEN.findall(page.text)) for part in _parts(plain(token)) if asked(part)}
+    return _everywhere(page, set(filter(known, told)), "patient")
+
+
+def _everywhere(page: Scan, known: set[str], rule: str) -> Iterator[Span]:
+    if not known:
+        return
+    options = "|".join(sorted(map(regex.escape, known), key=lambda word: (-len(word), word)))
+    pattern = regex.compile(rf"(?<![\p{{L}}])(?:{options})(?![\p{{L}}])", regex.V1)
+    for match in matches(pattern, rule, page.lower):
+        if person(page.text, match.start(), match.end(), match[0]):
+            yield Span.of(match, 0, "NAME", rule)
 
 
 def person(text: str, start: int, end: int, word: str) -> bool:

@@ -23,6 +23,7 @@ from filters.phi.names import Names
 from filters.phi.scan import Scan
 from filters.phi.spans import Span
 
+Knows = Callable[[str], bool]  # whether a word names somebody
 Hashes = npt.NDArray[np.uint64]
 PRIVATE = 0o600
 _PARTS = 64  # stretches of owners that are joined one after the other, so that memory does not grow with notes
@@ -85,7 +86,11 @@ def gather(documents: Iterable[Document], key: bytes, out: Path) -> int:
     for document in documents:
         owner = owner_of(key, document)
         owners.append((_hash(key, "document", document.id), owner))
-        pairs.update((owner, word_of(key, owner, word)) for word in words_in(document))
+        try:
+            found = words_in(document)
+        except Exception:  # noqa: BLE001 (its message may quote the text; the sift drops this document by name)
+            continue
+        pairs.update((owner, word_of(key, owner, word)) for word in found)
     _save(beside(out, "owners"), _columns(owners))
     _save(beside(out, "words"), _columns(pairs))
     return len(owners)
@@ -139,6 +144,9 @@ class Table:
         self._owners = (_mapped(folder / "owners.first"), _mapped(folder / "owners.second"))
         self._words = (_mapped(folder / "words.first"), _mapped(folder / "words.second"))
 
+    def __len__(self) -> int:
+        return len(self._words[0])
+
     def owner(self, key: bytes, id: str) -> int | None:
         """Whose the document with this id is, as `owner_of` said."""
         wanted = np.uint64(_hash(key, "document", id))
@@ -162,7 +170,7 @@ def table(folder: str) -> Table:
     return Table(Path(folder))
 
 
-def knows(folder: str, key: bytes, owner: int) -> Callable[[str], bool] | None:
+def knows(folder: str, key: bytes, owner: int) -> Knows | None:
     """Whether a word names somebody in this owner's notes; None when nobody is named in them."""
     held = table(folder).words(owner)
     return (lambda word: word_of(key, owner, word) in held) if held else None
