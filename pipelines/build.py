@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--memory", default="2GB", help="memory that the duplicates stage may take (2GB)")
     parser.add_argument("--columns", help="of a hospital's tables: text=report|body,id=note_id,patient=mrn")
     parser.add_argument("--benchmarks", type=Path, help="a folder of test sets to keep out (DIR/benchmarks of --raw)")
+    parser.add_argument("--apart", action="store_true", help="restricted text in shards of its own, below restricted/")
     parser.add_argument("--plan", action="store_true", help="say what would be read and given, and stop")
     return parser
 
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"--workers {given.workers}: expected at least 1")
         recipe = find(given.recipe) if given.recipe else (ME_LLAMA if given.raw else WORLD)
         recipe = replace(recipe, duplicates=replace(recipe.duplicates, memory=parse_bytes(given.memory)))
+        recipe = replace(recipe, apart=recipe.apart or given.apart)
         if given.columns:
             recipe = recipe.with_columns(parse_columns(given.columns))
         weights = parse_mix(given.mix or recipe.mix, recipe.groups)

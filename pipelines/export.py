@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--part", help="export the held-out shard of this group instead of the stream")
     parser.add_argument("--no-text", action="store_true", help="leave the text out of formats that hold rows")
     parser.add_argument("--workers", type=int, default=1, help="processes; 1 runs without Ray")
-    parser.add_argument("--public", action="store_true", help="the destination is public: refuse a restricted build")
+    parser.add_argument(
+        "--public", action="store_true", help="the destination is public: only shards without restricted text"
+    )
     parser.add_argument(
         "--restricted-may-be-stored-there",
         action="store_true",
@@ -57,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         content = manifest.load(given.build)
         _allowed(content, given)
+        if given.public and content["restricted"]:
+            content = _public(content)
         mode = RESTRICTED if content["restricted"] else PUBLIC
         # Beside the build: there is room, and whoever may not read the one cannot read the other.
         stage = given.build.resolve().parent / f".export-{content['key'][:12]}-{given.to}"
@@ -80,16 +84,35 @@ def _allowed(content: Any, given: argparse.Namespace) -> None:
     if not content["restricted"]:
         return
     names = ", ".join(source["name"] for source in content["sources"] if source["restricted"])
+    if given.public and content["apart"] and not given.part:
+        return
     if given.public:
         raise ValueError(
-            f"{given.build} holds restricted text ({names}) and cannot go to a public place; "
-            "make a build without these sources (--mix with weight 0 for their group) and export that"
+            f"{given.build} holds restricted text ({names}) and cannot go to a public place; make a build without "
+            "these sources (--mix with weight 0 for their group), or one with --apart, and export that"
         )
     if "://" in given.dest and not given.restricted_may_be_stored_there:
         raise ValueError(
             f"{given.build} holds restricted text ({names}) and {given.dest} is not on this machine; if your data use "
             "agreements allow it there, say so with --restricted-may-be-stored-there"
         )
+
+
+def _public(content: Any) -> dict[str, Any]:
+    """The manifest of a build whose restricted text lies apart, without it and what is known of it."""
+    hidden = {source["name"] for source in content["sources"] if source["restricted"]}
+    held = [item for item in content["shards"] if not item["restricted"]]
+    return content | {
+        "restricted": False,
+        "shards": held,
+        "heldout": [],
+        "rows": sum(item["rows"] for item in held),
+        "tokens": sum(item["tokens"] for item in held),
+        "sources": [source for source in content["sources"] if source["name"] not in hidden],
+        "ledger": [item for item in content["ledger"] if item["source"] not in hidden],
+        "deidentification": {},
+        "duplicates": {},
+    }
 
 
 @dataclass(frozen=True)
@@ -136,7 +159,14 @@ def export(
     if not held:
         known = ", ".join(item["group"] for item in content["heldout"]) or "none"
         raise ValueError(f"{build} has no held-out documents of {part!r}; known are {known}")
-    asked = {"build": content["key"], "to": form.name, "version": form.version, "part": part, "text": text}
+    asked = {
+        "build": content["key"],
+        "restricted": content["restricted"],
+        "to": form.name,
+        "version": form.version,
+        "part": part,
+        "text": text,
+    }
     split = "validation" if part else "train"
     about = About(content["name"], manifest.key(asked), content["tokenizer"], len(held), text, split)
     shards = [build / item["path"] for item in held]

@@ -4,7 +4,7 @@ import itertools
 import math
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,19 @@ class Drawn:
     budget: int
     told: list[str]
 
+    def cut(self, shard_tokens: int) -> np.ndarray:
+        """Where each shard begins in the stream, and its end: int64 [shards + 1]."""
+        return mix.cuts(self.time, max(1, math.ceil(int(self.tokens.sum()) / shard_tokens)))
+
+    def apart(self, secret: np.ndarray, cuts: np.ndarray) -> tuple["Drawn", np.ndarray]:
+        """Every shard's rows with those that are `secret` (bool [rows]) last, and the cuts between both kinds."""
+        shard = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
+        order = np.lexsort((secret, shard))  # stable: both kinds keep their order
+        public = np.bincount(shard[~secret], minlength=len(cuts) - 1)
+        both = np.sort(np.concatenate([cuts, cuts[:-1] + public]))
+        moved = replace(self, **{name: getattr(self, name)[order] for name in ("piece", "tokens", "group", "time")})
+        return moved, both
+
 
 def strands_of(order: Order, entries: Entries, stock: Stock) -> list[mix.Strand]:
     """What each budget of the mix can draw from."""
@@ -140,15 +153,20 @@ def make(
     stock = Stock.of(indexed(entries, order, out, key))
     stream = drawn(order, entries, stock)
     work = out / "layers" / f"mix-{short(key)}"
-    restricted = any(i.stream.source.restricted for i in inputs)
+    hidden = {i.stream.source.name for i in inputs if i.stream.source.restricted}
+    restricted = bool(hidden)
+    cuts = stream.cut(order.recipe.shard_tokens)
+    apart = restricted and order.recipe.apart
+    if apart:
+        secret = np.array([entry.source in hidden for entry in entries])
+        stream, cuts = stream.apart(secret[stock.names["entry"][stream.piece]], cuts)
     mode = shards.RESTRICTED if restricted else shards.PUBLIC
     assemble.save_entries(work / ENTRIES, entries, mode)
-    written = _shards(order, build, work, entries, stock, stream, mode)
+    written = _shards(order, build, work, entries, stock, stream, cuts, mode, apart)
     paths = [item["path"] for item in (*written["shards"], *written["heldout"])]
     found = leaks.searched(build, paths, leaks.tables(inputs))
     cards = {name: dict(card) | ({"leaks": found[name]} if name in found else {}) for name, card in cards.items()}
-    written["ledger"] = _ledgers(order, build, work, inputs, entries, stock, stream, written["cuts"], mode)
-    del written["cuts"]
+    written["ledger"] = _ledgers(order, build, work, entries, stock, stream, cuts, mode)
     tokens = stream.tokens
     groups = list(order.weights)
     given = {name: int(tokens[stream.group == number].sum()) for number, name in enumerate(groups)}
@@ -180,6 +198,7 @@ def make(
         "tokenizer": _tokenizer(order, build),
         "counted": counted,
         "restricted": restricted,
+        "apart": apart,
         "duplicates": twins,
         "deidentification": dict(cards),
         "sources": _sources(order, inputs),
@@ -205,18 +224,29 @@ def _draws(stock: Stock, stream: Drawn, entries: int) -> tuple[list[np.ndarray],
 
 
 def _shards(
-    order: Order, build: Path, work: Path, entries: Entries, stock: Stock, stream: Drawn, mode: int
+    order: Order,
+    build: Path,
+    work: Path,
+    entries: Entries,
+    stock: Stock,
+    stream: Drawn,
+    cuts: np.ndarray,
+    mode: int,
+    apart: bool,
 ) -> dict[str, Any]:
-    """Writes the stream's shards and the held-out ones; says what they hold."""
+    """Writes the stream's shards and the held-out ones; says what they hold.
+
+    Where restricted text lies `apart`, every second shard is of restricted sources.
+    """
     tokens = stream.tokens
-    cuts = mix.cuts(stream.time, max(1, math.ceil(int(tokens.sum()) / order.recipe.shard_tokens)))
     groups = list(order.weights)
     group_of = np.array([groups.index(entry.group) if entry.group in groups else -1 for entry in entries])
     plans: list[tuple[str, np.ndarray]] = []
     shard_list: list[dict[str, Any]] = []
     for number, (first, last) in enumerate(itertools.pairwise(cuts)):
         part = slice(first, last)
-        path = f"shards/{number:05d}.arrow"
+        secret = apart and number % 2 == 1
+        path = f"{'restricted' if secret else 'shards'}/{number // 2 if apart else number:05d}.arrow"
         plans.append((path, stock.names[stream.piece[part]]))
         given = np.bincount(stream.group[part], tokens[part], len(groups)).astype(np.int64)
         shard_list.append(
@@ -226,6 +256,7 @@ def _shards(
                 "tokens": int(given.sum()),
                 "groups": dict(zip(groups, map(int, given), strict=True)),
             }
+            | ({"restricted": secret} if apart else {})
         )
     heldout: list[dict[str, Any]] = []
     for number, group in enumerate(groups):
@@ -240,21 +271,22 @@ def _shards(
         if not (build / path).exists():
             plan = work / f"{path.replace('/', '-')}.npy"
             assemble.save(plan, rows)
-            jobs.append((plan, work / ENTRIES, build / path, order.tokenizer.width, order.recipe.text, mode))
+            open_to_all = apart and path.startswith("shards/")
+            mode_of = shards.PUBLIC if open_to_all else mode
+            jobs.append((plan, work / ENTRIES, build / path, order.tokenizer.width, order.recipe.text, mode_of))
             weights.append(float((rows["token_end"] - rows["token"]).sum()))
     run(assemble.write_shard, jobs, "shards", weights, " tokens", there=len(plans) - len(jobs))
     listed = [*shard_list, *heldout]
     for item, sha in zip(listed, run(digest, [(build / item["path"],) for item in listed], "check"), strict=True):
         item["sha256"] = sha.removeprefix("sha256:")
         item["bytes"] = (build / item["path"]).stat().st_size
-    return {"shards": shard_list, "heldout": heldout, "cuts": cuts}
+    return {"shards": shard_list, "heldout": heldout}
 
 
 def _ledgers(
     order: Order,
     build: Path,
     work: Path,
-    inputs: Sequence[Input],
     entries: Entries,
     stock: Stock,
     stream: Drawn,

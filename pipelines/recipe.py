@@ -55,7 +55,9 @@ class Recipe:
     A document of more than `sequence` tokens stands in the stream in pieces of at most as many, so that
     the ratio holds within one of them anywhere; 0 keeps documents whole.
     `shard_tokens` is the size of a shard. `heldout` is the share of families (patients, articles)
-    that are kept out of the stream, for validation. `recall` is the share of planted identifiers that
+    that are kept out of the stream, for validation. `apart` puts the rows of restricted
+    sources into shards of their own (`restricted/` beside `shards/`): the ratio holds by pairs of shards then.
+    `recall` is the share of planted identifiers that
     the de-identification of a hospital's notes must mask, or the build stops. `text` says whether shards hold the text
     beside the tokens.
     """
@@ -70,6 +72,7 @@ class Recipe:
     heldout: float = 0.002
     recall: float = 0.95
     text: bool = True
+    apart: bool = False
     mix: str = "15:1:4"
     template: str = ""
 

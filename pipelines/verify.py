@@ -131,8 +131,22 @@ def _streams(
     whole = sum(content["mix"]["asked"].values())
     shares = [content["mix"]["asked"][name] / whole for name in groups]
     worst, most = mix.deviation(counts, number, shares), int(counts.max())
+    if content["apart"]:
+        promise = "restricted text lies apart: shards/ hold none of it, restricted/ nothing else"
+        yield promise, list(_mingled(build, content))
+        return
     promise = f"no prefix is further from the ratio than the longest row: {worst:,} of {most:,} tokens"
     yield promise, [] if worst <= most else ["the ratio does not hold along the stream"]
+
+
+def _mingled(build: Path, content: Mapping[str, Any]) -> Iterator[str]:
+    """Shards with a row that does not belong there."""
+    hidden = pa.array([source["name"] for source in content["sources"] if source["restricted"]], pa.string())
+    for item in content["shards"]:
+        names = shards.open_shard(build / item["path"]).read_all()["source"]
+        wrong = pc.sum(pc.not_equal(pc.is_in(names, value_set=hidden), item["restricted"])).as_py() or 0
+        if wrong:
+            yield f"{item['path']}: {wrong} rows belong to the other kind"
 
 
 def _owed(booked: pa.Table, counts: np.ndarray) -> Iterator[str]:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from corpus import ledger, manifest
 from corpus.files import BadInput
 from corpus.shards import open_shard
+from corpus.sources.notes import as_read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +39,7 @@ def rows(id: str, build: Path) -> list[dict[str, Any]]:
         known = ", ".join(item["source"] for item in content["ledger"])
         raise BadInput(f"{id!r} names no source of this build; an id begins with one of {known} and a colon")
     book = ledger.read(build / paths[0])
-    found = book.filter(pc.equal(book["id"], pa.scalar(id)))
+    found = book.filter(pc.is_in(book["id"], value_set=pa.array(as_read(id), pa.string())))
     if not len(found):
         alike = book.filter(pc.starts_with(book["id"], id[: max(len(source) + 2, len(id) - 2)]))["id"].to_pylist()
         near = difflib.get_close_matches(id, alike[:10_000], n=1)
@@ -50,6 +51,7 @@ def rows(id: str, build: Path) -> list[dict[str, Any]]:
 def story(id: str, build: Path) -> str:
     """The rows of an id in words."""
     lines = []
+    shards = [item["path"] for item in manifest.load(build)["shards"]]
     for row in rows(id, build):
         lines.append(f"{row['id']}: {row['status']}")
         lines.append(
@@ -69,13 +71,12 @@ def story(id: str, build: Path) -> str:
         if row["status"] == "heldout":
             lines.append(f"  held out for validation, in heldout/{row['group']}.arrow")
         for shard, place in zip(row["shard"] or [], row["row"] or [], strict=True):
-            lines.append(f"  stands in {_place(build, shard, place)}")
+            lines.append(f"  stands in {_place(build, shards[shard], place)}")
     return "\n".join(lines)
 
 
-def _place(build: Path, shard: int, place: int) -> str:
+def _place(build: Path, path: str, place: int) -> str:
     """A row of a shard in words, with the tokens of the document that it holds."""
-    path = f"shards/{shard:05d}.arrow"
     reader = open_shard(build / path)
     first = 0
     for number in range(reader.num_record_batches):

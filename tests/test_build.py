@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import pytest
 from corpus import ledger, manifest, shards
 from filters.tokens import load
 from pipelines import build as command
-from pipelines import diff, verify, why
+from pipelines import diff, export, verify, why
 
 ROOT = Path(__file__).parent.parent
 MIX = ("--mix", "15:1:4")
@@ -347,3 +348,34 @@ def test_documents_are_the_same_however_they_are_cut(out, built, content, tmp_pa
     capsys.readouterr()
     assert diff.main([str(built), str(other / "build")]) == 0
     assert "no document differs" in capsys.readouterr().out
+
+
+def test_restricted_text_lies_apart_when_it_must(out, tmp_path, capsys):
+    """Its shards are of its own; what is called public is exported without them."""
+    other = tmp_path / "out"
+    shutil.copytree(out, other, copy_function=os.link, symlinks=True)
+    assert command.main([*MIX, "--out", str(other), "--workers", "1", "--apart"]) == 0
+    build = other / "build"
+    made = manifest.load(build)
+    assert not [fault for _, faults in verify.laws(build, made) for fault in faults]
+    hidden = {source["name"] for source in made["sources"] if source["restricted"]}
+    for item in made["shards"]:
+        of = {document.source for document in shards.read(build / item["path"])}
+        assert of <= hidden if item["restricted"] else not of & hidden
+        mode = stat.S_IMODE((build / item["path"]).stat().st_mode)
+        assert mode == (0o600 if item["restricted"] else 0o644)
+    pairs = list(zip(made["shards"][::2], made["shards"][1::2], strict=True))
+    for group, weight in made["mix"]["asked"].items():
+        for pair in pairs:
+            tokens = sum(item["tokens"] for item in pair)
+            found = sum(item["groups"][group] for item in pair)
+            assert abs(found - weight / 20 * tokens) <= 2 * made["mix"]["longest_row"]
+    note = next(d.id for d in shards.read(build / made["shards"][1]["path"]))
+    assert "restricted/00000.arrow, row 0" in why.story(note, build)
+    assert export.main([str(build), "--to", "parquet", "--dest", str(tmp_path / "public"), "--public"]) == 0
+    told = json.loads((tmp_path / "public/export.json").read_text())
+    assert not told["restricted"] and told["tokens"] == sum(i["tokens"] for i in made["shards"] if not i["restricted"])
+    assert not any(name in json.dumps(told["manifest"]["sources"]) for name in hidden)
+    capsys.readouterr()
+    assert export.main([str(out / "build"), "--to", "parquet", "--dest", str(tmp_path / "p"), "--public"]) == 2
+    assert "one with --apart" in capsys.readouterr().err

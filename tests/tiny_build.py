@@ -98,7 +98,7 @@ def make(folder: Path, given: list[Row], *, per_shard: int = 16, width: int = 16
         "tokens": int(sizes.sum()), "rows": len(stream), "documents": len(places),
         "tokenizer": {"name": "tiny", "kind": "sentencepiece", "file": "tokenizer/tiny.model",
                       "sha256": digest(tokenizer)[7:], "vocabulary": 32_000, "bos": BOS, "eos": EOS, "width": width},
-        "restricted": restricted, "counted": {}, "duplicates": {}, "deidentification": {},
+        "restricted": restricted, "apart": False, "counted": {}, "duplicates": {}, "deidentification": {},
         "sources": sources, "shards": listed, "heldout": held,
         "ledger": books,
     }  # fmt: skip
