@@ -23,7 +23,9 @@ from pipelines.columns import numbers, save
 from pipelines.dedup import SHORT, Duplicates
 
 FULLTEXT, PUBLICATION, EXACT, NEAR = 1, 2, 3, 4  # why a document goes, as verdicts.REASONS names it
-MEMBERS = np.dtype([("text", "<u4"), ("name", "<i8")])  # of publications: texts, sorted, and the row that names each
+MEMBERS = np.dtype(
+    [("text", "<u4"), ("name", "<i8")]
+)  # of publications: texts, and the row that names each; sorted by name
 DECIDED = np.dtype([("text", "<u4"), ("why", "u1"), ("twin", "<u4"), ("similarity", "<f8")])
 
 
@@ -65,18 +67,11 @@ def _settled(
 ) -> tuple[np.ndarray, np.ndarray]:
     label = runs.mapped(work / "label.npy")
 
-    def inside(name: str, text_of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        every = runs.mapped(work / name)
-        if (low, high) == (0, len(label)):
-            return np.array(every)
-        found = []
-        for piece in runs.pieces(every):
-            first = label[text_of(piece)]
-            found.append(piece[(first >= low) & (first < high)])
-        return np.concatenate(found) if found else every[:0]
+    def inside(name: str, node: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        return runs.inside(runs.mapped(work / name), label, low, high, node)
 
     copies = inside("copies.npy", lambda piece: piece["text"])
-    near = inside("near.npy", lambda piece: (piece["pair"] >> np.uint64(32)).astype(np.int64))
+    near = inside("near.npy", lambda piece: split(piece["pair"])[0])
     members = inside("members.npy", lambda piece: piece["text"])
     ranks = runs.mapped(work / "order.npy")
     whole = tangle(

@@ -27,6 +27,7 @@ SUPERSEDED, REPEATED, GONE, WITHDRAWN = 1, 2, 3, 4  # why a row is out of play
 REASONS = (None, "identity.superseded", "identity.repeated", "identity.deleted", "identity.retracted")
 LOSERS = np.dtype([("row", "<i8"), ("why", "u1")])
 JOINS = np.dtype([("one", "<i8"), ("two", "<i8"), ("kind", "u1")])
+PUBLICATIONS = np.dtype([("row", "<i8"), ("name", "<i8")])  # a publication is named by its first row
 _LOWEST = np.iinfo(np.int64).min
 
 LEDGER = ("id", "status", "reason", "kind", "created", "revision", "aliases", "retracted")  # what is read of it
@@ -172,11 +173,8 @@ def joins(files: Sequence[tuple[Path, int]], out_of_play: Path, low: int, high: 
     save(out, np.sort(edges, order=("one", "two", "kind")))
 
 
-def publications(edges: np.ndarray, files: Sequence[tuple[Path, int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that share a publication with another (sorted, int64), and the publication of each.
-
-    A publication is named by its first row. `edges` are JOINS.
-    """
+def publications(edges: np.ndarray, files: Sequence[tuple[Path, int]]) -> np.ndarray:
+    """PUBLICATIONS of the rows that share one with another, sorted by row; `edges` are all JOINS of these rows."""
     rows = np.unique(np.concatenate([edges["one"], edges["two"]])) if len(edges) else np.zeros(0, np.int64)
     one, two = np.searchsorted(rows, edges["one"]), np.searchsorted(rows, edges["two"])
     pmid, pmcid = _names(files, rows)
@@ -189,7 +187,9 @@ def publications(edges: np.ndarray, files: Sequence[tuple[Path, int]]) -> tuple[
         one, two, edges = one[~weaker], two[~weaker], edges[~weaker]
         group = buckets.components(one, two, len(rows))
     size = np.bincount(group, minlength=len(rows))[group]
-    return rows[size > 1], rows[group[size > 1]]
+    found = np.empty(int((size > 1).sum()), PUBLICATIONS)
+    found["row"], found["name"] = rows[size > 1], rows[group[size > 1]]
+    return found
 
 
 def _conflicts(group: np.ndarray, name: np.ndarray) -> np.ndarray:
@@ -212,30 +212,22 @@ def _names(files: Sequence[tuple[Path, int]], rows: np.ndarray) -> tuple[np.ndar
     return pmid, pmcid
 
 
-def withdrawn(
-    files: Sequence[tuple[Path, int]], out_of_play: np.ndarray, rows: np.ndarray, names: np.ndarray
-) -> np.ndarray:
-    """Rows in play that a retraction takes out, and the row that says so, int64 [n, 2], sorted.
+def retracted(files: Sequence[tuple[Path, int]], out_of_play: np.ndarray) -> np.ndarray:
+    """Rows in play that say that they are retracted, sorted, int64."""
+    said = [
+        start + first + np.flatnonzero(flags & RETRACTED)
+        for path, start in files
+        for first, (flags,) in batches(path, ("flags",))
+    ]
+    rows = np.concatenate([np.zeros(0, np.int64), *said])
+    return rows[out_of_play[rows] == 0]
 
-    `rows` are those in publications (sorted) and `names` their publications.
-    """
-    said = np.concatenate(
-        [np.zeros(0, np.int64)]
-        + [
-            start + first + np.flatnonzero(flags & RETRACTED)
-            for path, start in files
-            for first, (flags,) in batches(path, ("flags",))
-        ]
-    )
-    said = said[out_of_play[said] == 0]
-    grouped = np.flatnonzero(np.isin(rows, said))
-    retracted, first = np.unique(names[grouped], return_index=True)
-    place = np.searchsorted(retracted, names)
+
+def withdrawn(said: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Of PUBLICATIONS: rows that a retraction of theirs takes out, and the row that says so, int64 [n, 2], sorted."""
+    grouped = np.flatnonzero(np.isin(found["row"], said))
+    retracted, first = np.unique(found["name"][grouped], return_index=True)
+    place = np.searchsorted(retracted, found["name"])
     place[place == len(retracted)] = 0
-    taken = np.flatnonzero(retracted[place] == names) if len(retracted) else np.zeros(0, np.int64)
-    because = np.concatenate(
-        [np.stack([rows[taken], rows[grouped[first[place[taken]]]]], axis=1), np.stack([said, said], axis=1)]
-    )
-    # A row that says so itself stands behind its group's first.
-    _, once = np.unique(because[:, 0], return_index=True)
-    return because[once]
+    taken = np.flatnonzero(retracted[place] == found["name"]) if len(retracted) else np.zeros(0, np.int64)
+    return np.stack([found["row"][taken], found["row"][grouped[first[place[taken]]]]], axis=1)

@@ -17,6 +17,7 @@ from pipelines.neighbours import Place
 DEVIATIONS = 3.5  # of a sketch's agreement: one pair of 4,300 lies farther below its true Jaccard
 PAIRS_AT_ONCE = 1 << 20  # verified by one task, so that small budgets and many workers both have work
 PAIR = 128  # bytes that verifying takes for a pair, besides its shingles
+JOIN = 200  # bytes that telling publications apart takes for everything that joins two rows, at most
 LEAST_PLANTED = 20  # a smaller sample says nothing
 NOBODY = np.uint64(0xFFFFFFFFFFFFFFFF)  # the order of planted copies: after everybody
 
@@ -84,26 +85,39 @@ class Resolution:
 
     def identity(self) -> None:
         """Writes why rows are out of play, and which kept texts share their publication with another (MEMBERS)."""
-        rows = self.rows
-        out_of_play = np.zeros(rows, np.uint8)
-        for out in self.ranged(_revisions, "revisions", rows * 100, (self.plan,)):
-            losers = np.load(out)
-            out_of_play[losers["row"]] = losers["why"]
-        save(self.work / "losers.npy", out_of_play)
-        edges = self.ranged(_joins, "publications", rows * 90, (self.plan, self.work / "losers.npy"))
+        rows, work = self.rows, self.work
         files = [(Path(place.facts), place.row) for place in self.places]
-        joins = np.concatenate([np.load(out) for out in edges])
-        save(self.work / "joins.npy", joins)
-        found, names = identity.publications(joins, files)
-        because = identity.withdrawn(files, out_of_play, found, names)
-        out_of_play[because[:, 0]] = identity.WITHDRAWN
-        save(self.work / "out.npy", out_of_play)
-        save(self.work / "because.npy", because)
-        plays = out_of_play[found] == 0
-        texts = self.texts_of(found[plays])
-        members = np.empty(int((texts >= 0).sum()), clusters.MEMBERS)
-        members["text"], members["name"] = texts[texts >= 0], names[plays][texts >= 0]
-        save(self.work / "members.npy", members)
+        with building(work / "losers.npy", np.uint8, rows) as out_of_play:
+            for out in self.ranged(_revisions, "revisions", rows * 100, (self.plan,)):
+                losers = runs.mapped(out)
+                out_of_play[losers["row"]] = losers["why"]
+        outs = self.ranged(_joins, "joins", rows * 90, (self.plan, work / "losers.npy"))
+        runs.chain(work / "joins.npy", identity.JOINS, [runs.mapped(out) for out in outs])
+        joins = runs.mapped(work / "joins.npy")
+        runs.link(work / "rows.npy", rows, ((piece["one"], piece["two"]) for piece in runs.pieces(joins)))
+        edges = self.blocks(runs.mapped(work / "rows.npy"), [(joins, lambda piece: piece["one"])], JOIN)
+        outs = [work / f"publications-{low:010d}-{high:010d}.npy" for low, high in pairwise(edges)]
+        jobs = [(self.plan, work, *edge, out) for edge, out in zip(pairwise(edges), outs, strict=True)]
+        self.run(_publications, jobs, "publications")
+        said = identity.retracted(files, runs.mapped(work / "losers.npy"))
+        found = [identity.withdrawn(said, runs.mapped(out)) for out in outs]
+        because = np.concatenate([*found, np.stack([said, said], axis=1)])
+        # A row that says so itself stands behind its publication's first.
+        because = because[np.unique(because[:, 0], return_index=True)[1]]
+        save(work / "because.npy", because)
+        with building(work / "out.npy", np.uint8, rows) as out_of_play:
+            out_of_play[:] = runs.mapped(work / "losers.npy")
+            out_of_play[because[:, 0]] = identity.WITHDRAWN
+        members = [self.members(runs.mapped(out)) for out in outs]
+        runs.chain(work / "members.npy", clusters.MEMBERS, members)
+
+    def members(self, publications: np.ndarray) -> np.ndarray:
+        """MEMBERS: the kept texts in play of some PUBLICATIONS."""
+        mine = publications[runs.mapped(self.work / "out.npy")[publications["row"]] == 0]
+        texts = self.texts_of(mine["row"])
+        found = np.empty(int((texts >= 0).sum()), clusters.MEMBERS)
+        found["text"], found["name"] = texts[texts >= 0], mine["name"][texts >= 0]
+        return found[np.argsort(found["name"], kind="stable")]
 
     def texts_of(self, rows: np.ndarray) -> np.ndarray:
         """The texts of sorted rows, -1 for those that were not kept."""
@@ -238,22 +252,22 @@ class Resolution:
             for near in runs.pieces(runs.mapped(self.work / "near.npy")):
                 yield clusters.split(near["pair"])
             members = runs.mapped(self.work / "members.npy")
-            _, first, back = np.unique(members["name"], return_index=True, return_inverse=True)
-            yield members["text"], members["text"][first][back]
+            for first in range(0, len(members), runs.PIECE):
+                piece = members[first : first + runs.PIECE + 1]
+                same = piece["name"][1:] == piece["name"][:-1]
+                yield piece["text"][:-1][same], piece["text"][1:][same]
 
         runs.link(self.work / "label.npy", self.texts + self.settings.planted, edges())
 
     def settle(self) -> list[dict[str, Any]]:
         """Writes what goes (DECIDED, sorted by text); returns what is known of the clusters of every block."""
         label = runs.mapped(self.work / "label.npy")
-        shift = max(0, len(label).bit_length() - 16)
-        weight = np.zeros((len(label) >> shift) + 1, np.int64)
-        for name, field in (("copies", "text"), ("near", "pair"), ("members", "text")):
-            for piece in runs.pieces(runs.mapped(self.work / f"{name}.npy")):
-                texts = piece[field] if field == "text" else clusters.split(piece[field])[0]
-                weight += np.bincount(label[texts] >> shift, minlength=len(weight))
-        turns = np.cumsum(weight) * clusters.EDGE // self.share
-        edges = [0, *((np.flatnonzero(np.diff(turns)) + 1) << shift).tolist(), len(label)]
+        joining: list[tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]] = [
+            (runs.mapped(self.work / "copies.npy"), lambda piece: piece["text"]),
+            (runs.mapped(self.work / "near.npy"), lambda piece: clusters.split(piece["pair"])[0]),
+            (runs.mapped(self.work / "members.npy"), lambda piece: piece["text"]),
+        ]
+        edges = self.blocks(label, joining, clusters.EDGE)
         outs = [self.work / f"settled-{low:010d}-{high:010d}.npy" for low, high in pairwise(edges)]
         jobs = [
             (self.plan, self.work, low, high, self.settings, self.texts, self.share, out)
@@ -271,6 +285,21 @@ class Resolution:
         """Ranges of 16 bits, as many as keep `bytes` within the share of a task."""
         number = min(1 << 16, max(1, math.ceil(bytes / self.share)))
         return pairwise([(1 << 16) * place // number for place in range(number + 1)])
+
+    def blocks(
+        self, label: np.ndarray, joining: Sequence[tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]], bytes: int
+    ) -> list[int]:
+        """Edges of ranges of labels, as wide as `bytes` for everything that joins their nodes fit a task's share.
+
+        `joining` are arrays with what gives one of the nodes that each of their rows joins.
+        """
+        shift = max(0, len(label).bit_length() - 16)
+        weight = np.zeros((len(label) >> shift) + 1, np.int64)
+        for rows, node in joining:
+            for piece in runs.pieces(rows):
+                weight += np.bincount(label[node(piece)] >> shift, minlength=len(weight))
+        turns = np.cumsum(weight) * bytes // self.share
+        return [0, *((np.flatnonzero(np.diff(turns)) + 1) << shift).tolist(), len(label)]
 
     def ranged(self, function: Callable[..., None], label: str, bytes: int, arguments: tuple[Any, ...]) -> list[Path]:
         """Runs function(*arguments, low, high, out) over ranges of hashes; returns the files it wrote."""
@@ -316,3 +345,12 @@ def _revisions(plan: Path, low: int, high: int, out: Path) -> None:
 def _joins(plan: Path, losers: Path, low: int, high: int, out: Path) -> None:
     if not out.exists():
         identity.joins(_files(plan), losers, low, high, out)
+
+
+def _publications(plan: Path, work: Path, low: int, high: int, out: Path) -> None:
+    """Writes PUBLICATIONS of the rows that are joined with one in [low, high) and none before."""
+    if not out.exists():
+        joins = runs.inside(
+            runs.mapped(work / "joins.npy"), runs.mapped(work / "rows.npy"), low, high, lambda p: p["one"]
+        )
+        save(out, identity.publications(joins, _files(plan)))

@@ -1,7 +1,7 @@
 """Arrays that memory need not hold: mapped files that are read and written a piece at a time."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -72,3 +72,16 @@ def mapped(path: Path) -> np.ndarray:
 def raw(path: Path, kind: type) -> np.ndarray:
     """A file of numbers end to end, as it lies on disk."""
     return np.asarray(np.memmap(path, kind, mode="r")) if path.stat().st_size else np.zeros(0, kind)
+
+
+def inside(
+    values: np.ndarray, label: np.ndarray, low: int, high: int, node: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Those of mapped rows whose node's label is in [low, high)."""
+    if (low, high) == (0, len(label)):
+        return np.array(values)
+    found = []
+    for piece in pieces(values):
+        first = label[node(piece)]
+        found.append(piece[(first >= low) & (first < high)])
+    return np.concatenate(found) if found else values[:0]
