@@ -43,6 +43,19 @@ def key_id(key: bytes | None) -> str:
     return "none" if key is None else hmac.digest(key, b"medical-corpus key id", "sha256").hex()[:8]
 
 
+def same_key(path: str | None, id: str, who: str) -> bytes | None:
+    """The key with this id, read again; ValueError when another one lies there now."""
+    if id == "none":
+        return None
+    key = read_key(path)
+    if key_id(key) != id:
+        raise ValueError(
+            f"{who}: the site's key here is not the one with id {id} that it was made with; give every worker the "
+            f"same key file or {VARIABLE}"
+        )
+    return key
+
+
 def keyed(key: bytes, *parts: str) -> bytes:
     """32 bytes from HMAC-SHA256 over the parts (each preceded by its length)."""
     message = b"".join(len(part.encode()).to_bytes(8, "big") + part.encode() for part in parts)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import regex
 
 from corpus.document import Document, Drop
-from corpus.key import key_id, keyed, pseudonym, read_key
+from corpus.key import key_id, keyed, pseudonym, read_key, same_key
 from filters.phi import dates as phi_dates
 from filters.phi import known as phi_known
 from filters.phi import people as phi_people
@@ -124,15 +124,7 @@ class Deid:
 
     def site_key(self) -> bytes | None:
         """The key that this filter was made with, read again; ValueError when another one lies there now."""
-        if self.key_id == "none":
-            return None
-        key = read_key(self.key_file)
-        if key_id(key) != self.key_id:
-            raise ValueError(
-                f"Deid: the site's key here is not the one with id {self.key_id} that this filter was made with; "
-                "give every worker the same key file or MEDICAL_CORPUS_KEY"
-            )
-        return key
+        return same_key(self.key_file, self.key_id, "Deid")
 
     def _seal(self, key: bytes, text: str) -> str:
         """Says that this very filter made this text: surrogates look like names, and must not change twice."""

@@ -12,6 +12,7 @@ where the document still lies (the old build, the layers, the raw files), to be 
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ import pyarrow.compute as pc
 
 from corpus import ledger, manifest, shards
 from corpus.files import BadInput, digest
+from corpus.key import pseudonym, read_key
+from corpus.sources.notes import Notes
 from filters import chat
 from filters.tokens import Count, Tokenizer, Tokens
 from pipelines import build as command
@@ -112,6 +115,7 @@ def erase(
     out = build.parent
     earlier = _erased(build, content)
     order, plain = _again(build, content, recipe, earlier, also)
+    ids = without.known(plain, ids)
     asked = sorted({*ids, *_of_patients(plain, patients, folder or out / "raw")})
     files = _files(build, content, asked)
     every = sorted({*earlier, *asked})
@@ -130,7 +134,7 @@ def erase(
     named = [i for i in plain if f"{i.stream.source.name}/{i.raw.name}" in files]
     still = [build, *(path for i in named for path in (i.layer, i.tokens))]
     receipt = {
-        "asked": {"ids": sorted(ids), "patients": sorted(patients)},
+        "asked": {"ids": sorted(ids), "patients": sorted(map(_unnamed, patients))},
         "erased": asked,
         "all": every,
         "files": files,
@@ -221,7 +225,12 @@ def _of_patients(inputs: Sequence[stages.Input], patients: Sequence[str], folder
         if not name or not mine:
             known = ", ".join(dict.fromkeys(i.stream.source.name for i in inputs))
             raise ValueError(f"--patient {patient}: expected SOURCE:PATIENT with a source of {known}")
-        ids = {id for i in mine for id in _pseudonym(i.layer, name)}
+        ids = {
+            id
+            for i in mine
+            for alike in {name, _unnamed(patient).partition(":")[2]}
+            for id in _pseudonym(i.layer, alike)
+        }
         lie = [folder / source / i.raw.name for i in mine]
         if not ids and all(path.is_file() for path in lie):
             for i, path in zip(mine, lie, strict=True):
@@ -237,6 +246,17 @@ def _of_patients(inputs: Sequence[stages.Input], patients: Sequence[str], folder
             raise BadInput(f"--patient {patient}: no document of {source} is of this patient")
         found |= ids
     return found
+
+
+def _unnamed(patient: str) -> str:
+    """SOURCE:PATIENT as the layers of a site with a key have it: hospitals' own numbers are hashed."""
+    source, _, name = patient.partition(":")
+    key = read_key(None) if source == Notes().name else None
+    return (
+        patient
+        if key is None or re.fullmatch("p[0-9a-f]{16}", name)
+        else f"{source}:p{pseudonym(key, 'patient', name)}"
+    )
 
 
 def _pseudonym(layer: Path, name: str) -> set[str]:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from corpus import ledger, manifest, shards
 from corpus.files import writing
+from corpus.sources.notes import as_read
 from pipelines import stages
 from pipelines.layer import Layer, run
 from pipelines.sift import ledger_of, summary_of
@@ -34,12 +35,21 @@ def remember(out: Path, ids: Iterable[str]) -> None:
         partial.write_text("".join(f"{id}\n" for id in every), encoding="utf-8")
 
 
+def known(inputs: Sequence[stages.Input], ids: Iterable[str]) -> list[str]:
+    """The ids as documents were read under them: a site's key hides what a hospital calls its notes."""
+    found = []
+    for id in ids:
+        alike = [one for one in as_read(id) if one != id]
+        found += sorted({one for these in where(inputs, alike).values() for one in these}) or [id]
+    return found
+
+
 def where(inputs: Sequence[stages.Input], ids: Sequence[str]) -> dict[str, list[str]]:
     """`source/file` -> the ids of it that are among `ids`, from the ledgers of the layers."""
     found: dict[str, list[str]] = {}
     for i in inputs:
         name = i.stream.source.name
-        wanted = pa.array([id for id in ids if id.startswith(f"{name}:")], pa.string())
+        wanted = pa.array([one for id in ids if id.startswith(f"{name}:") for one in as_read(id)], pa.string())
         if len(wanted):
             column = ledger.read(ledger_of(i.layer))["id"]
             mine = sorted(set(column.filter(pc.is_in(column, value_set=wanted)).to_pylist()))

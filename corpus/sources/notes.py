@@ -17,6 +17,7 @@ from typing import Any
 
 from corpus.document import Document
 from corpus.files import BadInput, Foreign
+from corpus.key import key_id, pseudonym, read_key, same_key
 from corpus.sources import Fetch, Remote
 from corpus.tables import Row, Table, open_table
 
@@ -93,7 +94,8 @@ class Notes:
     """Notes from tables. `delimiter` None finds comma, tab, semicolon or bar.
 
     `quote` "" is for tables whose quotes are plain characters. `language` is stated of every note
-    when it is given.
+    when it is given. A note's own id may be a record number: with the site's key (`key_file`, or as
+    corpus/key.py says) a document is named by a keyed hash of it, the same in every run; without one, by itself.
     """
 
     columns: Columns = _DEFAULT
@@ -103,6 +105,11 @@ class Notes:
     language: str | None = None
     version: int = 2
     base: str = field(default="", repr=False)
+    key_file: str | None = field(default=None, repr=False, compare=False)
+    key_id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key_id", key_id(read_key(self.key_file)))
 
     @property
     def name(self) -> str:
@@ -120,7 +127,7 @@ class Notes:
         return _SUFFIX.search(path) is not None
 
     def read(self, path: Path, name: str) -> Iterator[Document]:
-        """One document a row. The id is the table's name and the row's own id, or its number.
+        """One document a row. The id is the table's name and the row's own id (or its hash), or its number.
 
         Raises Foreign for a table without a text column (when none was named), BadInput when a
         column that the user named is missing.
@@ -128,10 +135,11 @@ class Notes:
         with self._open(path) as table:
             found = self._resolve(path, table)
             stem = _SUFFIX.sub("", name)
+            secret = same_key(self.key_file, self.key_id, "Notes")
             taken: dict[str, int] = {}
             for row in table.rows:
                 own = "" if row.problem else _plain(row.cells.get(found.id or ""))
-                key = wanted = own or f"row{row.number}"
+                key = wanted = _named(secret, own) if own else f"row{row.number}"
                 while key in taken:  # the second of one id is "7#2", unless a row calls itself that
                     taken[wanted] += 1
                     key = f"{wanted}#{taken[wanted]}"
@@ -263,6 +271,27 @@ class Notes:
             if here:
                 known.append((kind, here))
         return _Found(text, first("id"), first("patient"), first("date"), first("kind"), tuple(known))
+
+
+def _named(key: bytes | None, own: str) -> str:
+    return own if key is None else "n" + pseudonym(key, "note", own)
+
+
+def as_read(id: str) -> list[str]:
+    """The ids that a note may have been read under which its hospital calls `notes:TABLE/ID`, itself among them.
+
+    With the site's key in reach, its hash; both TABLE and ID may hold slashes.
+    """
+    key = read_key(None)
+    if key is None or not id.startswith("notes:"):
+        return [id]
+    whole = re.fullmatch(r"(.*?)(#\d+)?", id, re.DOTALL)
+    assert whole is not None
+    found = [id]
+    for body, more in {(whole[1], whole[2] or ""), (id, "")}:
+        for slash in re.finditer("/", body):
+            found.append(f"{body[: slash.end()]}{_named(key, body[slash.end() :])}{more}")
+    return found
 
 
 @dataclass(frozen=True)
