@@ -61,6 +61,19 @@ class Index:
         """The pieces of the packed window at `place`: row of the document in the stream, start in it, length."""
         return self.pieces[self.ends[place] : self.ends[place + 1]]
 
+    def windows(self, places: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """The pieces of some packed windows, one after the other, and where each window's end in them.
+
+        -1 is a window without any.
+        """
+        at = np.array(places, np.int64)
+        first = self.ends[at]
+        many = np.where(at < 0, 0, self.ends[np.minimum(at + 1, self.count)] - first)
+        ends = np.cumsum(many)
+        if len(at) and (first[1:] == first[:-1] + many[:-1]).all():  # one after the other, as they are read
+            return self.pieces[first[0] : first[0] + ends[-1]], ends
+        return self.pieces[np.repeat(first - ends + many, many) + np.arange(int(many.sum()))], ends
+
     def batch_of(self, row: int) -> int:
         """Which of `batches` holds a row of the stream."""
         return int(np.searchsorted(self.first, row, side="right")) - 1
@@ -98,7 +111,7 @@ def index(
         raise BadInput(f"{build}: its shards hold no tokens; nothing can be trained on")
 
     def mapped(name: str, dtype: Any) -> np.ndarray:
-        return np.memmap(folder / name, dtype=dtype, mode="r")
+        return np.asarray(np.memmap(folder / name, dtype=dtype, mode="r"))  # a memmap's own slices are slow
 
     batches = np.fromfile(folder / "batches.bin", dtype=BATCH)
     return Index(

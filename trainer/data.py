@@ -29,8 +29,9 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from corpus import manifest, windows
 from corpus.files import BadInput
 from corpus.shards import open_shard
+from trainer import fill
 
-IGNORED = -100  # the label that carries no loss, in torch and transformers
+IGNORED = fill.IGNORED
 
 
 def open_manifest(build: Path) -> Mapping[str, Any]:
@@ -89,6 +90,7 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
         self.tokens, self.documents, self.count = self._index.tokens, self._index.documents, self._index.count
         self.shortened, self.left_out = self._index.shortened, self._index.left_out
         self._counting = np.arange(self.sequence)
+        self._told = np.zeros(len(self._index.batches), fill.BATCH)
         # Readers and batches that are open at once; a block of windows touches a handful.
         self._reader = lru_cache(16)(lambda shard: open_shard(self.shards[shard]))
         self._columns = lru_cache(256)(self._read_columns)
@@ -108,7 +110,10 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
         _, shard, batch = self._index.batches[number]
         held = self._reader(int(shard)).get_batch(int(batch))
         tokens = held.column("tokens")
-        return tokens.offsets.to_numpy(), tokens.values.to_numpy(), held.column("prompt").to_numpy()
+        columns = tokens.offsets.to_numpy(), tokens.values.to_numpy(), held.column("prompt").to_numpy()
+        places = [column.__array_interface__["data"][0] for column in columns]
+        self._told[number] = (self._index.first[number], len(held), len(columns[1]), *places)
+        return columns
 
     def document_tokens(self, row: int) -> tuple[np.ndarray, int]:
         """The token ids of the row-th document of the stream (a view), and how many are prompt."""
@@ -135,27 +140,14 @@ class Windows(Dataset[dict[str, torch.Tensor]]):
 
         -1 is an empty window, which carries no loss: what a rank reads when the last step has too few.
         """
-        ids, labels, positions = (np.empty((len(places), self.sequence), dtype=np.int64) for _ in range(3))
-        for at, k in enumerate(places):
-            self._fill(k, ids[at], labels[at], positions[at])
-        held = {"input_ids": ids, "labels": labels, "position_ids": positions}
-        return {name: torch.from_numpy(array) for name, array in held.items()}
-
-    def _fill(self, k: int, ids: np.ndarray, labels: np.ndarray, positions: np.ndarray) -> None:
-        apart = self.packing == "best-fit"
-        at = 0
-        for row, start, length in self.pieces(k).tolist() if k >= 0 else ():
-            tokens, prompt = self.document_tokens(row)
-            end = at + length
-            silent = at + max(1 if apart else 0, min(prompt - start, length))
-            ids[at:end] = tokens[start : start + length]
-            labels[at:silent] = IGNORED
-            labels[silent:end] = ids[silent:end]
-            if apart:
-                positions[at:end] = self._counting[:length]
-            at = end
-        ids[at:], labels[at:] = self.pad, IGNORED
-        positions[at if apart else 0 :] = self._counting[: self.sequence - at if apart else self.sequence]
+        held = np.empty((3, len(places), self.sequence), dtype=np.int64)
+        pieces, ends = self._index.windows([self.place(k) if k >= 0 else -1 for k in places])
+        which = np.searchsorted(self._index.first, pieces["row"], side="right") - 1
+        # Held until they are read: what the cache lets go of, Arrow may unmap.
+        columns = [self._columns(number) for number in np.unique(which).tolist()]
+        kernel = fill.KERNELS[columns[0][1].itemsize if columns else 2]
+        kernel(pieces, ends, which, self._told, self.packing == "best-fit", self.pad, *held, self._counting)
+        return dict(zip(("input_ids", "labels", "position_ids"), torch.from_numpy(held), strict=True))
 
     def group_tokens(self, windows: Sequence[int]) -> np.ndarray:
         """Tokens of each of `groups` in some windows."""
