@@ -70,6 +70,7 @@ def model(folder: Path) -> Path:
         "{% if add_generation_prompt %}<assistant>{% endif %}"
     )
     tokenizer.save_pretrained(folder)
+    torch.set_num_threads(1)  # two cores are shared with whatever runs beside
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer),

@@ -46,7 +46,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="the folder with a folder of files a task")
     parser.add_argument("--limit", type=int, help="ask the first N items of each task")
     parser.add_argument("--shots", type=int, default=0, help="solved examples before each question")
-    parser.add_argument("--score", default=",".join(WAYS), help="likelihood, generated, or both (the default)")
+    parser.add_argument("--score", help="likelihood, generated, or both with a comma (the default, but for chats)")
     parser.add_argument("--out", type=Path, default=Path("out/evaluation"), help="where results are written")
     parser.add_argument("--chat", action="store_true", help="put prompts into the tokenizer's chat template")
     parser.add_argument("--max-tokens", type=int, help="of a generated answer, if not the task's own number")
@@ -57,10 +57,25 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     local.add_argument("--batch", default="8", help="requests at once, or auto")
     local.add_argument("--dtype", default="auto", help="of the weights: auto, float32, bfloat16, float16")
     local.add_argument("--device", help="cuda, cuda:1, cpu; found if not said")
+    remote = parser.add_argument_group("models behind the OpenAI protocol")
+    remote.add_argument("--endpoint", metavar="URL", help="its base, like https://api.openai.com/v1")
+    remote.add_argument("--api", default="chat", choices=("chat", "completions"), help="which of its two ways")
+    remote.add_argument("--key-from", default="OPENAI_API_KEY", metavar="NAME", help="environment variable of the key")
+    remote.add_argument("--concurrency", type=int, default=8, help="requests under way at once")
+    remote.add_argument("--per-minute", type=float, help="requests a minute at most")
+    remote.add_argument("--timeout", type=float, default=120.0, help="seconds to wait for one answer")
+    remote.add_argument(
+        "--endpoint-keeps-nothing",
+        action="store_true",
+        help="this service neither stores nor reviews what it is sent, so credentialed items may go there",
+    )
     parser.add_argument("--compare", nargs=2, type=Path, metavar=("BEFORE", "AFTER"), help="two results in one table")
     given = parser.parse_args(argv)
     if not given.compare and not given.model:
         parser.error("--model or --compare is needed")
+    chats = bool(given.endpoint) and given.api == "chat"
+    given.chat |= chats
+    given.score = given.score or ("generated" if chats else ",".join(WAYS))
     return given
 
 
@@ -79,6 +94,12 @@ def chosen(given: argparse.Namespace) -> tuple[list[tuple[str, str]], list[str]]
         if given.data is None:
             raise ValueError(f"{name} is read from files of yours: say --data DIR, a folder with {task.folder}/ in it")
         tasks.of(given.data, task)
+        if task.credentialed and given.endpoint and not given.endpoint_keeps_nothing:
+            raise ValueError(
+                f"{name} is credentialed text: its data use agreement forbids sending it to a service that stores or "
+                "reviews it (physionet.org/news/post/gpt-responsible-use). Evaluate a model on this machine, or say "
+                "--endpoint-keeps-nothing when the endpoint's operator has assured you of it"
+            )
         fit = [way for way in ways if way in task.ways]
         if not fit:
             raise ValueError(f"--score {given.score}: {name} can be scored by {', '.join(task.ways)} only")
@@ -94,7 +115,7 @@ def loaded(given: argparse.Namespace, ours: list[tuple[str, str]], theirs: list[
     # The harness' own thousands of files are read when one of them is asked for.
     manager = TaskManager(include_path=str(tasks.FOLDER), include_defaults=bool(theirs), metadata=data)
     unknown(theirs, manager.all_tasks)
-    found: dict[str, Any] = dict(manager.load([*map(harness_name, ours), *theirs]))
+    found = dict(manager.load([*map(harness_name, ours), *theirs]))
     for task in found["tasks"].values():
         settings = task.config.generation_kwargs
         if given.max_tokens and settings:
@@ -125,6 +146,20 @@ def harness_name(each: tuple[str, str]) -> str:
 
 def ways(name: str) -> tuple[str, ...]:
     return tasks.TASKS[name].ways
+
+
+def remote_model(given: argparse.Namespace) -> Any:
+    from trainer.endpoint import Endpoint
+
+    return Endpoint(
+        given.endpoint,
+        given.model,
+        key=os.environ.get(given.key_from),
+        chat=given.api == "chat",
+        concurrency=given.concurrency,
+        per_minute=given.per_minute,
+        timeout=given.timeout,
+    )
 
 
 def local_model(given: argparse.Namespace) -> Any:
@@ -171,24 +206,28 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
     import lm_eval
 
     asked = loaded(given, ours, theirs)
-    model = identity(given.model)
-    lm = local_model(given)
-    about = {"model": model, "dtype": given.dtype, "batch": given.batch, "backend": given.backend}
+    if given.endpoint:
+        lm = remote_model(given)
+        model = {"name": given.model, "endpoint": given.endpoint, "api": given.api}
+        about: dict[str, Any] = {"model": model}
+    else:
+        model = identity(given.model)
+        lm = local_model(given)
+        about = {"model": model, "dtype": given.dtype, "batch": given.batch, "backend": given.backend}
     journal = Journal(given.out / "journal.jsonl", about)
     keep(lm, journal, say)
     began = time.monotonic()
-    held = lm_eval.simple_evaluate(
-        model=lm,
-        tasks=list(asked["groups"].values()) + list(_single(asked).values()),
-        num_fewshot=given.shots,
+    for task in asked["tasks"].values():
+        if task.get_config("num_fewshot") != 0 or task.config.task.startswith(tasks.PREFIX):
+            task.set_config(key="num_fewshot", value=given.shots)
+        task.set_fewshot_seed(seed=given.seed)
+    held = lm_eval.evaluate(
+        lm,
+        asked,
         limit=given.limit,
         bootstrap_iters=1,  # 0 would leave out the standard errors of means, too
         apply_chat_template=given.chat,
         fewshot_as_multiturn=given.chat,
-        random_seed=given.seed,
-        numpy_random_seed=given.seed,
-        torch_random_seed=given.seed,
-        fewshot_random_seed=given.seed,
     )
     journal.close()
     assert held is not None
@@ -221,14 +260,6 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
         }
     results.write(given.out, content, records, mode)
     return content
-
-
-def _single(asked: dict[str, Any]) -> dict[str, Any]:
-    """The tasks that are no member of a group."""
-    members = {
-        name for group in asked.get("groups", {}).values() for name in (t.task_name for t in group.get_all_tasks())
-    }
-    return {name: task for name, task in asked["tasks"].items() if name not in members}
 
 
 def private(out: Path, mode: int) -> None:
