@@ -9,6 +9,8 @@ import hmac
 import os
 from pathlib import Path
 
+from corpus.files import BadInput
+
 VARIABLE, FILE_VARIABLE = "MEDICAL_CORPUS_KEY", "MEDICAL_CORPUS_KEY_FILE"
 SHORTEST = 16  # bytes; shorter keys can be guessed from their id
 
@@ -20,12 +22,12 @@ def _of_file(path: str) -> bytes:
     try:
         return _checked(Path(path).read_bytes().strip(), f"the key file {path}")
     except OSError as error:
-        raise ValueError(f"the key file {path} cannot be read ({error.strerror}); {_HOW}") from None
+        raise BadInput(f"the key file {path} cannot be read ({error.strerror}); {_HOW}") from None
 
 
 def _checked(key: bytes, where: str) -> bytes:
     if len(key) < SHORTEST:
-        raise ValueError(f"{where} has {len(key)} bytes, and {SHORTEST} are the least; {_HOW}")
+        raise BadInput(f"{where} has {len(key)} bytes, and {SHORTEST} are the least; {_HOW}")
     return key
 
 
@@ -44,12 +46,12 @@ def key_id(key: bytes | None) -> str:
 
 
 def same_key(path: str | None, id: str, who: str) -> bytes | None:
-    """The key with this id, read again; ValueError when another one lies there now."""
+    """The key with this id, read again; BadInput when another one lies there now."""
     if id == "none":
         return None
     key = read_key(path)
     if key_id(key) != id:
-        raise ValueError(
+        raise BadInput(
             f"{who}: the site's key here is not the one with id {id} that it was made with; give every worker the "
             f"same key file or {VARIABLE}"
         )

@@ -1,9 +1,11 @@
 """What people type after `--mix`, `--tokens`, `--memory` and `--columns`, as values."""
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 
 from corpus.sources.notes import Columns
+from filters.phi.known import KINDS_OF_COLUMNS
 
 
 def parse_mix(text: str, groups: Sequence[str]) -> dict[str, int]:
@@ -61,6 +63,11 @@ def parse_columns(text: str) -> Columns:
                 f"--columns {text}: expected FIELD=COLUMN, several with commas, alternatives with |; FIELD is one of "
                 f"{', '.join(plain)} or known.name, known.id, known.date, …; found {piece.strip()!r}"
             )
+        if name.startswith("known.") and name.removeprefix("known.") not in KINDS_OF_COLUMNS:
+            near = difflib.get_close_matches(name.removeprefix("known."), KINDS_OF_COLUMNS, n=1)
+            hint = f"; did you mean known.{near[0]}?" if near else ""
+            kinds = ", ".join(KINDS_OF_COLUMNS)
+            raise ValueError(f"--columns {text}: {name} is no kind of identifier{hint} There are {kinds}")
         if name in plain:
             given[name] = names
         else:

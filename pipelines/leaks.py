@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus import shards
+from corpus.files import BadInput
 from filters.deid import Deid
 from filters.phi import known, mentions, people
 from filters.phi.scan import Scan
@@ -76,7 +77,11 @@ def search(path: Path, tables: Tables) -> dict[str, Any]:
             deid, folder = tables[name]
             id, secret = batch.column("id")[place].as_py(), people.table_key(folder, deid.site_key())
             owner = people.table(str(folder)).owner(secret, id)
-            knows = None if owner is None else people.knows(str(folder), secret, owner)
+            if owner is None:
+                raise BadInput(
+                    f"{folder} does not know {id}, which {path} holds; delete {folder.parent} and build again"
+                )
+            knows = people.knows(str(folder), secret, owner)
             kinds = [] if knows is None else held(text, knows, names=deid.style != "surrogate")
             found.update(kinds)
             ids.update([id] if kinds else [])

@@ -4,6 +4,7 @@ Each takes one file and writes one file; what is written depends on that file an
 value alone, so that adding files to a corpus makes new files and touches no other.
 """
 
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 from corpus import manifest, shards
 from corpus.document import Document, Drop, Filter
-from corpus.files import Foreign, writing
+from corpus.files import BadInput, Foreign, writing
 from corpus.ledger import SIFTED, LedgerWriter, sifted
 from corpus.sources import Source
 from filters.tokens import Tokens
@@ -78,7 +79,14 @@ class Sift:
             try:
                 fate = filter(document)
             except Exception as error:
-                error.add_note(f"in {type(filter).__name__} at {document.id}, document {position} of {name}")
+                told = f"in {type(filter).__name__} at {document.id}, document {position} of {name}"
+                if self.source.restricted and not isinstance(error, BadInput):
+                    frame = traceback.extract_tb(error.__traceback__)[-1]
+                    place = f"{Path(frame.filename).name}, line {frame.lineno}"
+                    raise RuntimeError(
+                        f"{type(error).__name__} {told} ({place}); its message is withheld: it may quote private text"
+                    ) from None
+                error.add_note(told)
                 raise
             if isinstance(fate, Drop):
                 return fate

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.document import Document
-from corpus.files import writing
+from corpus.files import BadInput, writing
 from corpus.key import keyed
 from filters.phi import known, mentions
 from filters.phi.names import Names
@@ -46,9 +46,7 @@ def table_key(folder: Path, site: bytes | None) -> bytes:
     try:
         return (folder / "key").read_bytes()
     except OSError as error:
-        raise ValueError(
-            f"{folder / 'key'} cannot be read ({error.strerror}); delete {folder} and build again"
-        ) from None
+        raise BadInput(f"{folder / 'key'} cannot be read ({error.strerror}); delete {folder} and build again") from None
 
 
 def _hash(key: bytes, *parts: str) -> int:
