@@ -13,6 +13,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from corpus.sources import Source
+from corpus.sources.instructions import Instructions
 from pipelines.download import fetch_source
 from pipelines.recipe import find
 
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for source in chosen(given.recipe, given.sources, given.since, given.base, given.limit):
             try:
-                fetch_source(source, given.dest / source.name, limit=given.limit)
+                folder = source.folder if isinstance(source, Instructions) else source.name
+                fetch_source(source, given.dest / folder, limit=given.limit)
             except (ValueError, OSError) as error:  # the next source has another publisher
                 failed = _told(error)
     except (ValueError, OSError) as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from corpus.files import BadInput, Foreign
 from corpus.sources import Source
 from corpus.sources.guidelines import Guidelines
+from corpus.sources.instructions import Instructions
 from corpus.sources.mimic import Mimic
 from corpus.sources.notes import Notes
 from corpus.sources.pmc import PMC
@@ -23,6 +24,7 @@ from corpus.sources.redpajama import RedPajama
 RAW, GOLDEN = Path(__file__).parent / "raw", Path(__file__).parent / "golden"
 SOURCES: dict[str, Source] = {
     "guidelines": Guidelines(),
+    "instructions": Instructions("medical"),
     "mimic": Mimic(),
     "notes": Notes(),
     "pmc": PMC(),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from corpus.document import Document, Drop
 from filters import text
+from filters.answered import Answered
 from filters.gopher import Datatrove, GopherQuality, GopherRepetition
 from filters.language import Language
 from filters.publication import Publication
@@ -35,6 +36,7 @@ FILTERS = (
     Quality.code(),
     Quality.web(),
     Quality.instructions(),
+    Answered(),
     GopherQuality(),
     GopherQuality.web(),
     GopherQuality.papers(words="regex"),
@@ -45,7 +47,20 @@ FILTERS = (
     Tokens.named("mistral-v1"),
     Count.named(["mistral-v1"]),
 )
-KINDS = ("fulltext", "abstract", "title", "note", "report", "web", "paper", "code", "qa", "guideline", "instruction")
+KINDS = (
+    "fulltext",
+    "abstract",
+    "title",
+    "note",
+    "report",
+    "web",
+    "paper",
+    "code",
+    "qa",
+    "guideline",
+    "instruction",
+    "conversation",
+)
 
 # Prose, litter and what breaks decoders, in pieces that make words, lines and paragraphs.
 PIECES = (

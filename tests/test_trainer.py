@@ -567,7 +567,7 @@ def test_what_is_written_for_transformers_has_the_trained_weights(single, build,
         (["--packing", "best"], r"--packing best: must be one of best-fit, concat"),
         (
             ["--recipe", "me-llama"],
-            r"unknown --recipe 'me-llama'; did you mean 'me-llama-13b'\? Known are tiny, me-llama-13b",
+            r"unknown --recipe 'me-llama'; did you mean 'me-llama-..b'\? Known are tiny, me-llama-13b",
         ),
         (["--windows", "7"], r"reads 7 windows, which 1 ranks of --batch 2 cannot share"),
         (["--sequence", "128"], r"--sequence 128: this training began with 64"),

@@ -14,6 +14,9 @@ before it, `set/file/row`, `…#2`, `…#3`. Only so can `prompt`, a count of le
 which tokens carry loss: those of the last answer; every answer is the last of one document. The text is
 all of the conversation (corpus/conversation.py); templates and tokens come later.
 
+The sets pubmed-tasks and pmc-tasks also take the publishers' own files, as the sources pubmed and pmc
+read them: every article becomes a task (corpus/sources/tasks.py).
+
 `SETS` are those that the Me-LLaMA paper names (arXiv 2402.12749; 214K samples in all; how many of which
 is not in what its authors publish beside the paper). Hub ids and licences are what the sets' own
 pages say, which name no terms for many of them ("unknown"): look before you publish a model.
@@ -32,6 +35,9 @@ from corpus.conversation import KINDS, Turn, joined, wrong
 from corpus.document import Document
 from corpus.files import BadInput, Foreign, open_raw
 from corpus.sources import Fetch, Remote
+from corpus.sources.pmc import PMC
+from corpus.sources.pubmed import PubMed
+from corpus.sources.tasks import task
 from corpus.tables import Row, Table, open_table
 
 GROUPS = ("general", "medical", "clinical")
@@ -124,12 +130,13 @@ SETS = (
     Set("medicationqa", "medical", "truehealth/medicationqa"),
     Set("liveqa", "medical", "hyesunyun/liveqa_medical_trec2017"),
     Set("guideline-qa", "medical", advice=f"not published; {_BRING}"),
-    Set("pubmed-tasks", "medical", advice="made from records by corpus.sources.tasks, or " + _BRING),
-    Set("pmc-tasks", "medical", advice="made from articles by corpus.sources.tasks, or " + _BRING),
+    Set("pubmed-tasks", "medical", advice="made of articles: lay files of NLM's baseline in instructions/{name}"),
+    Set("pmc-tasks", "medical", advice="made of articles: lay articles of PMC in instructions/{name}"),
     Set("umls-relations", "clinical", license="UMLS Metathesaurus License", advice=_UMLS),
     Set("mimic-iii-tasks", "clinical", license="PhysioNet Credentialed Health Data License", advice=_PHYSIONET),
     Set("mimic-iv-tasks", "clinical", license="PhysioNet Credentialed Health Data License", advice=_PHYSIONET),
 )
+RECORDS: dict[str, PubMed | PMC] = {"pubmed-tasks": PubMed(), "pmc-tasks": PMC()}
 
 
 @dataclass(frozen=True)
@@ -186,6 +193,8 @@ class Instructions:
 
     def accepts(self, path: str) -> bool:
         one = self.of(path)
+        if one.group == self.group and _records(one, path) is not None:
+            return True
         wanted = _DATA.search(path) and not _ABOUT.search(path) and one.group == self.group
         return bool(wanted) and (not one.files or re.search(one.files, path) is not None)
 
@@ -227,6 +236,12 @@ class Instructions:
         the set names are missing, or for a file that is damaged.
         """
         one = self.of(name)
+        records = _records(one, name)
+        if records is not None:
+            for article in records.read(path, name.rpartition(f"{one.name}/")[2]):
+                key = article.id.partition(":")[2]
+                yield task(article, f"{self.name}:{one.name}/{key}", self.name, one.name)
+            return
         stem = _DATA.sub("", name)
         with open_raw(path) as stream:
             array = stream.peek(4)[:4].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["
@@ -263,6 +278,13 @@ class Instructions:
             which = f"#{len(ends) + 1}" if ends else ""
             error = problem or "no answer to a question"
             yield Document(f"{id}{which}", self.name, "", one.license, meta={**meta, "error": error})
+
+
+def _records(one: Set, path: str) -> PubMed | PMC | None:
+    """What reads a file as articles, where it is one of theirs."""
+    records = RECORDS.get(one.name)
+    below = path.rpartition(f"{one.name}/")[2]
+    return records if records is not None and not _DATA.search(below) and records.accepts(below) else None
 
 
 @dataclass(frozen=True)

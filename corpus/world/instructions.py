@@ -62,9 +62,9 @@ def write(folder: Path, size: int, seed: int, questions: list[str]) -> dict[str,
 
 
 def _answers(row: Row) -> int:
-    for key, speaker, role, said in (("conversations", "from", "gpt", "value"), ("messages", "role", "assistant", "")):
+    for key, speaker, who in (("conversations", "from", "human"), ("messages", "role", "user")):
         if key in row:
-            return sum(bool(turn[said or "content"]) for turn in row[key] if turn[speaker] == role)
+            return sum(turn[speaker] == who for turn in row[key])  # every question here is answered
     return int(bool(row.get("output", row.get("response", row.get("answer_icliniq", row.get("Answer", "-"))))))
 
 
