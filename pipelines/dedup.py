@@ -178,6 +178,7 @@ def resolve(
 
 
 _PROCESS = 200 << 20  # an interpreter with numpy, pyarrow and numba that holds nothing yet
+LEAST = 16 << 20  # bytes of arrays that any task may hold
 _RAY = 450 << 20  # a local Ray session beside its workers
 
 
@@ -193,4 +194,4 @@ def _share(memory: int) -> int:
         if ray.is_initialized():
             tasks = max(int(node["Resources"].get("CPU", 1)) for node in ray.nodes())
             taken = _RAY + (tasks + 1) * _PROCESS
-    return max((memory - taken) // (2 * tasks), 16 << 20)
+    return max((memory - taken) // (2 * tasks), LEAST)

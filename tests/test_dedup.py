@@ -1,11 +1,8 @@
 """One document, once: what stays, which twin is named, and that nothing else matters."""
 
-import hashlib
 import json
-import random
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,32 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from corpus import ledger, shards
-from corpus.document import Document, Drop
+from corpus import ledger
+from corpus.document import Document
 from corpus.files import BadInput
 from pipelines import dedup
 from pipelines.dedup import Duplicates, Part
+from tests.crowd import crowd, part, prose
 
 SETTINGS = Duplicates(planted=0)
-STEMS, ENDS = ("ba", "ko", "mi", "ru", "te", "sol", "ven", "dax"), ("lin", "gor", "pat", "sem", "vit", "rho", "nax")
-WORDS = [stem + end for stem in STEMS for end in ENDS]
-
-
-def part(folder: Path, name: str, documents: Sequence[Document]) -> Part:
-    """A layer's file and ledger, as the first sift leaves them; documents without text are dropped."""
-    layer, rows = folder / f"{name}.arrow", folder / f"{name}.ledger.arrow"
-    with shards.ShardWriter(layer) as shard, ledger.LedgerWriter(rows, ledger.SIFTED) as writer:
-        for position, document in enumerate(documents):
-            fate: Document | Drop = document
-            if document.meta.get("deleted"):
-                fate = Drop("source.deleted")
-            elif not document.text:
-                fate = Drop("quality.short", "0 < 20 words")
-            writer.add(ledger.sifted(document, name, position, fate))
-            if isinstance(fate, Document):
-                shard.add(fate)
-    key = hashlib.sha256(name.encode()).hexdigest()[:12]
-    return Part(key, layer, rows)
 
 
 def solve(folder: Path, files: dict[str, list[Document]], settings: Duplicates = SETTINGS, run=dedup.in_process):
@@ -62,11 +41,6 @@ def fates(found) -> list[str]:
     return [row["reason"] or "kept" for row in found.values()]
 
 
-def prose(seed: int, count: int) -> list[str]:
-    draw = random.Random(seed)
-    return [draw.choice(WORDS) + str(draw.randrange(40)) for _ in range(count)]
-
-
 def fold(text: str) -> list[str]:
     """Words by Python's own means, for texts in alphabets with spaces."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
@@ -81,30 +55,6 @@ def shingles(text: str, k: int = 5) -> set[tuple[str, ...]]:
 def true_jaccard(one: str, two: str) -> float:
     left, right = shingles(one), shingles(two)
     return len(left & right) / len(left | right) if left | right else 0.0
-
-
-def crowd(seed: int) -> list[Document]:
-    """Texts with copies and near copies of every degree, of several kinds and ages."""
-    draw = random.Random(seed)
-    documents = []
-    for number in range(60):
-        words = prose(1000 * seed + number, draw.choice([3, 8, 30, 80, 200]))
-        for copy in range(draw.choice([1, 1, 2, 4])):
-            edited = list(words)
-            for _ in range(draw.choice([0, 0, 1, 2, 5]) * len(words) // 60):
-                edited[draw.randrange(len(edited))] = draw.choice(WORDS)
-            text = draw.choice([" ", "  ", ", "]).join(edited)
-            documents.append(
-                Document(
-                    f"web:{number}-{copy}",
-                    "web",
-                    text.upper() if draw.random() < 0.2 else text,
-                    created=draw.choice([None, "2019", "2020-05", "2020-05-17"]),
-                    meta={"kind": draw.choice(["web", "note", "guideline"])},
-                )
-            )
-    draw.shuffle(documents)
-    return documents
 
 
 def needed(one: Document, two: Document) -> float:
@@ -136,28 +86,6 @@ def test_who_goes_is_alike_its_twin_and_who_stays_is_alike_nobody(tmp_path: Path
             assert true_jaccard(one.text, two.text) < needed(one, two), (one.id, two.id)
 
 
-def test_verdicts_do_not_depend_on_order_memory_or_cuts(tmp_path: Path) -> None:
-    documents = crowd(7)
-    files = {"a": documents[:50], "b": documents[50:90], "c": documents[90:]}
-    digests = set()
-    for number, names in enumerate(["abc", "cab"]):
-        for memory in (2 << 30, 1):
-            folder = tmp_path / f"{number}-{memory}"
-            folder.mkdir()
-            solve(folder, {name: files[name] for name in names}, replace(SETTINGS, memory=memory), shuffled)
-            whole = b"".join(path.read_bytes() for path in sorted((folder / "verdicts").glob("*")))
-            digests.add(hashlib.sha256(whole).hexdigest())
-    assert len(digests) == 1
-
-
-def shuffled(function, jobs, label):
-    """Runs jobs out of order, as workers do."""
-    order = list(range(len(jobs)))
-    random.Random(label).shuffle(order)
-    results = {place: function(*jobs[place]) for place in order}
-    return [results[place] for place in range(len(jobs))]
-
-
 def test_adding_files_gives_what_a_full_run_gives_and_reads_no_old_text(tmp_path: Path) -> None:
     documents = crowd(5)
     settings = replace(SETTINGS, planted=30)
@@ -186,38 +114,6 @@ def test_adding_files_gives_what_a_full_run_gives_and_reads_no_old_text(tmp_path
     assert sum(1 for _ in (tmp_path / "full").iterdir()) == 4
     for path in (tmp_path / "full").iterdir():
         assert path.read_bytes() == (tmp_path / "after" / path.name).read_bytes()
-
-
-class Killed(Exception):
-    pass
-
-
-def test_a_run_that_dies_in_any_phase_goes_on(tmp_path: Path) -> None:
-    documents = crowd(3)
-    files = {"a": documents[:70], "b": documents[70:]}
-    (tmp_path / "whole").mkdir()
-    labels = []
-
-    def listing(function, jobs, label):
-        labels.append(label)
-        return dedup.in_process(function, jobs, label)
-
-    solve(tmp_path / "whole", files, run=listing)
-    (tmp_path / "broken").mkdir()
-    for phase in dict.fromkeys(labels):
-
-        def dying(function, jobs, label, phase=phase):
-            if label == phase:
-                dedup.in_process(function, jobs[: len(jobs) // 2], label)
-                raise Killed
-            return dedup.in_process(function, jobs, label)
-
-        with pytest.raises(Killed):
-            solve(tmp_path / "broken", files, run=dying)
-    solve(tmp_path / "broken", files)
-    for path in sorted((tmp_path / "whole" / "verdicts").glob("*")):
-        assert path.read_bytes() == (tmp_path / "broken" / "verdicts" / path.name).read_bytes()
-    assert not (tmp_path / "broken" / "verdicts" / "work").exists()
 
 
 def article(number: int, revision: list[int] | None = None, seed: int | None = None, **meta) -> Document:
