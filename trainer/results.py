@@ -48,6 +48,8 @@ def record(sample: Mapping[str, Any]) -> dict[str, Any]:
     scores = {name: sample[name] for name in sample["metrics"]}
     if "macro_f1" in scores:
         out["answer"] = scores.pop("macro_f1")[1]
+    if "entity_f1" in scores:
+        out["right_given_wanted"] = scores.pop("entity_f1")
     return out | scores
 
 

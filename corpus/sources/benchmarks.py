@@ -2,7 +2,7 @@
 
 They are pinned like sources and never mixed: filters/contamination.py cleans against these items, and
 trainer/evaluate.py asks the same items, read by the same lines of code. One folder a benchmark, named as
-its task is (pubmedqa, medqa, medmcqa, mmlu, …: the forms are in corpus/sources/items.py and beside it), or
+its task is (pubmedqa, medqa, …: the forms are in corpus/sources/items.py and corpus/sources/annotated.py), or
 
     NAME/items.jsonl           anything else: {"id", "parts": ["…"], "pmid"?, "identities"?: ["…"], "split"?,
                                and for a task of trainer/tasks what it asks: "ask": {"question", …}}
@@ -20,7 +20,7 @@ from pathlib import Path
 from corpus.document import Document
 from corpus.files import BadInput, Foreign, text_digest
 from corpus.files import digest as digest_of
-from corpus.sources import Fetch, Remote
+from corpus.sources import Fetch, Remote, annotated
 from corpus.sources.items import Item, medmcqa, medqa, mmlu, plain, pubmedqa, rows, text_of
 
 # Benchmark -> its reader, what its files' names end with, and its licence where that is known.
@@ -29,6 +29,15 @@ _FORMS: dict[str, tuple[Callable[[Path, str], Iterator[Item]], tuple[str, ...], 
     "medqa": (medqa, (".jsonl", ".json", ".parquet"), "MIT"),
     "medmcqa": (medmcqa, (".json", ".jsonl", ".parquet"), "MIT"),
     "mmlu": (mmlu, (".csv", ".jsonl", ".parquet"), "MIT"),
+    "mednli": (annotated.inference, (".jsonl",), None),
+    "bionli": (annotated.inference, (".csv", ".tsv", ".jsonl", ".parquet"), None),
+    "hoc": (annotated.hallmarks, (".txt", ".jsonl", ".parquet", ".tsv"), "GPL-3.0"),
+    "ddi2013": (annotated.interactions, (".xml",), "CC-BY-NC-4.0"),
+    "i2b2": (annotated.entities, (".xml", ".txt"), None),
+    "emrqa": (annotated.answers, (".json",), None),
+    "mtsample": (annotated.specialties, (".csv",), None),
+    "pubmedsum": (annotated.articles, (".txt", ".jsonl", ".parquet"), None),
+    "mimicsum": (annotated.reports, (".txt", ".jsonl", ".csv"), None),
 }
 
 
@@ -63,7 +72,9 @@ class Benchmarks:
         known = _FORMS.get(benchmark, (None, (".json", ".jsonl", ".csv"), None))[1]
         if name in ("items.jsonl", "ids.txt"):
             return True
-        return bool(file) and name.endswith(known) and name != "test_ground_truth.json"
+        if name == "test_ground_truth.json" or (benchmark, file.split("/")[0]) == ("hoc", "labels"):
+            return False
+        return bool(file) and name.endswith(known) and "split.csv" not in name
 
     def read(self, path: Path, name: str) -> Iterator[Document]:
         """The items of one file; its folder says how it is read.

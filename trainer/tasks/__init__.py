@@ -54,6 +54,51 @@ TASKS = {
         Task("medmcqa", "medmcqa", _BOTH, _CHOICE, "dev.json of medmcqa.github.io, or openlifescienceai/medmcqa"),
         Task("mmlu-medical", "mmlu", _BOTH, _CHOICE, "anatomy_test.csv and so on of Hendrycks' MMLU, or cais/mmlu"),
         Task("mmlu-general", "mmlu", _BOTH, _CHOICE, "the test files of MMLU's other subjects, or cais/mmlu"),
+        Task(
+            "emrqa",
+            "emrqa",
+            _TEXT,
+            ("exact", "token_f1"),
+            "emrQA in SQuAD's form (.json), made from n2c2's notes (portal.dbmi.hms.harvard.edu)",
+            credentialed=True,
+        ),
+        Task(
+            "i2b2",
+            "i2b2",
+            _TEXT,
+            ("entity_f1", "macro_f1"),
+            "the .xml files of n2c2's 2012 temporal relations challenge (portal.dbmi.hms.harvard.edu)",
+            credentialed=True,
+        ),
+        Task("ddi2013", "ddi2013", _BOTH, ("macro_f1", "entity_f1"), "the Test folder of github.com/isegura/DDICorpus"),
+        Task("hoc", "hoc", _TEXT, ("macro_f1",), "text/ and labels/ of github.com/sb895/Hallmarks-of-Cancer"),
+        Task(
+            "mtsample", "mtsample", _BOTH, ("macro_f1", "acc"), "mtsamples.csv, as it is passed on from mtsamples.com"
+        ),
+        Task(
+            "pubmedsum",
+            "pubmedsum",
+            _TEXT,
+            ("rougeL",),
+            "test.txt of the PubMed set of github.com/armancohan/long-summarization, or ccdv/pubmed-summarization",
+        ),
+        Task(
+            "mimicsum",
+            "mimicsum",
+            _TEXT,
+            ("rougeL",),
+            "files/ and mimic-cxr-2.0.0-split.csv.gz of physionet.org/content/mimic-cxr",
+            credentialed=True,
+        ),
+        Task("bionli", "bionli", _BOTH, ("macro_f1", "acc"), "test_balanced.csv of BioNLI, or tasksource/BioNLI"),
+        Task(
+            "mednli",
+            "mednli",
+            _BOTH,
+            ("macro_f1", "acc"),
+            "mli_test_v1.jsonl of physionet.org/content/mednli",
+            credentialed=True,
+        ),
     )
 }
 

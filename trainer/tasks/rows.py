@@ -57,6 +57,7 @@ def row(item: Document, lettered: bool) -> dict[str, Any]:
         "letters": letters,
         "listed": "".join(f"{letter}. {option}\n" for letter, option in zip(letters, options, strict=True)),
         "gold": ask["gold"],
+        "golds": [str(each) for each in ask.get("golds") or ()],
         "subject": str(ask.get("subject") or "").replace("_", " "),
     }
 
