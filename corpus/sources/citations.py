@@ -27,6 +27,7 @@ _NUMBERS = re.compile(r"[\s,;:.\d¹²³⁰⁴-⁹⁻–—‒−\-&/*†‡§¶#
 # what a citation at the end of a clause leaves hanging: "as described in", "and"
 _HANGING = {"in", "by", "from", "of", "see", "and", "or", "also", "with", "to", "than", "e.g.", "e.g.,", "cf.", "cf"}
 _REFS = ("ref.", "refs.", "ref", "refs", "reference", "references", "nos.", "no.")
+_ENDS = ".efsEFS"  # what these end in
 _TAIL = 60  # characters in which such words stand
 
 
@@ -99,9 +100,13 @@ def _remove(text: str) -> str:
     first, *rest = text.split(CITED)
     pieces = [first]
     for piece in rest:
-        before = pieces[-1][-_TAIL:]
+        whole = before = pieces[-1][-_TAIL:]
         bare = before.rstrip()
-        if bare.lower().endswith(_REFS) and bare.rsplit(None, 1)[-1].lower().lstrip("([") in _REFS:
+        if (
+            bare[-1:] in _ENDS
+            and bare.lower().endswith(_REFS)
+            and bare.rsplit(None, 1)[-1].lower().lstrip("([") in _REFS
+        ):
             before = bare[: -len(bare.rsplit(None, 1)[-1].lstrip("(["))]
         following = piece.lstrip()[:1]
         if not following or following in ".,;:!?)]":
@@ -117,7 +122,8 @@ def _remove(text: str) -> str:
             before += " "
         if not before and len(pieces) == 1:
             piece = piece.lstrip()
-        pieces[-1] = pieces[-1][: max(0, len(pieces[-1]) - _TAIL)] + before
+        if before is not whole:
+            pieces[-1] = pieces[-1][: max(0, len(pieces[-1]) - _TAIL)] + before
         pieces.append(piece)
     return "".join(pieces)
 

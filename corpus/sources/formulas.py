@@ -7,6 +7,7 @@ within a sentence, so that the sentence still stands, and nothing elsewhere.
 """
 
 import re
+from functools import lru_cache
 
 from lxml import etree
 
@@ -47,8 +48,18 @@ def tex(source: str, display: bool) -> str:
     return f"{mark}{body}{mark}"
 
 
+_ATOM = re.compile(r"[\w\u0300-\u036f\u20d7]+(?:\.\w+)?|\([^()]*\)")
+
+
 def _atom(text: str) -> bool:
-    return len(text) < 2 or re.fullmatch(r"[\w\u0300-\u036f\u20d7]+(?:\.\w+)?|\([^()]*\)", text) is not None
+    return len(text) < 2 or text.isalnum() or _ATOM.fullmatch(text) is not None
+
+
+@lru_cache(512)
+def _sign(text: str) -> str:
+    """An operator as it is written."""
+    sign = text.translate(_INVISIBLE).strip()
+    return _SIGNS.get(sign, sign)
 
 
 def _wrapped(text: str) -> str:
@@ -69,17 +80,15 @@ class _Line:
         for position, element in enumerate(elements):
             name = LOCAL[element.tag]
             if name == "mo":
-                sign = (element.text or "").translate(_INVISIBLE).strip()
-                sign = _SIGNS.get(sign, sign)
+                sign = _sign(element.text or "")
                 if not sign:
                     continue
-                # an operator at the start, or after another, is a sign: −1, not − 1
-                binary = bool(out.strip()) and not out.rstrip().endswith(("(", "[", ",", "{", "|")) and position > 0
-                if sign in _SPACED and (binary or sign not in ("+", "−", "±", "∼", "~")):
-                    if binary and out.endswith(" ") and sign in ("+", "−"):
-                        out += sign
-                    else:
-                        out = out.rstrip() + f" {sign} "
+                if sign in _SPACED:
+                    # an operator at the start, or after another, is a sign: −1, not − 1
+                    bare = out.rstrip()
+                    binary = position > 0 and bare != "" and bare[-1] not in "([,{|"
+                    close = sign in ("+", "−") and out[-1:] == " " if binary else sign in ("+", "−", "±", "∼", "~")
+                    out = out + sign if close else f"{bare} {sign} "
                 elif sign in (",", ";"):
                     out = out.rstrip() + sign + " "
                 else:
@@ -113,6 +122,8 @@ class _Line:
         name = LOCAL[element.tag]
         if name in ("mi", "mn", "mtext", "ms"):
             text = "".join(element.itertext()) if len(element) else element.text or ""
+            if text.isalnum() and text.isascii():
+                return text
             if text.isascii() and name != "mtext" and not any(map(str.isspace, text)):
                 return text
             text = text.translate(_INVISIBLE)
@@ -122,6 +133,8 @@ class _Line:
         if name == "mspace":
             return " "
         parts = self.children(element)
+        if parts and name in _ROWS:
+            return self.row(parts)
         if name in ("semantics", "maction", "mlabeledtr"):
             if name == "mlabeledtr":
                 return self.cells(parts[1:])
@@ -193,6 +206,7 @@ class _Line:
         return before + out
 
 
+_ROWS = {"mrow", "math", "mstyle", "mpadded"}
 _FIXED = {"msub", "msup", "msubsup", "mfrac", "mroot", "mover", "munder", "munderover"}
 
 
@@ -203,10 +217,23 @@ def mathml(element: etree._Element) -> tuple[str, bool]:
     return text, line.simple
 
 
+def _forms(element: etree._Element) -> tuple[etree._Element | None, etree._Element | None]:
+    """The first TeX and the first MathML of a formula; nothing is looked for within MathML."""
+    name = LOCAL[element.tag]
+    if name == "tex-math":
+        return element, None
+    if name == "math":
+        return None, element
+    source = maths = None
+    for child in element:
+        one, other = _forms(child) if len(child) or LOCAL[child.tag] in ("tex-math", "math") else (None, None)
+        source, maths = one if source is None else source, other if maths is None else maths
+    return source, maths
+
+
 def formula(element: etree._Element, display: bool = False) -> str | None:
     """The one readable form of a formula element; None when it has neither MathML nor TeX."""
-    source = next((e for e in element.iter() if LOCAL[e.tag] == "tex-math"), None)
-    maths = next((e for e in element.iter() if LOCAL[e.tag] == "math"), None)
+    source, maths = _forms(element)
     written, simple = mathml(maths) if maths is not None else ("", False)
     if source is not None and not (written and simple and not display):
         whole = tex("".join(source.itertext()), display)

@@ -29,6 +29,7 @@ BLOCKS = {
 _MARKERS = {"fn", "table-fn", "aff", "corresp", "author-notes", "contrib"}
 _REFERENCES = {"ref", "element-citation", "mixed-citation", "citation", "nlm-citation"}
 _CITING = {"bibr", "ref", "citation"}
+_YEAR = re.compile(r"\W*(?:1[89]|20)\d\d[a-z]?\W*")
 _CITATION_TEXT = re.compile(r"[\W\d_]*(?:(?:and|to|refs?|y|e)\b[\W\d_]*)*")
 # asked for by name, a label is its text; within a line it is not part of the sentence
 _NAMED = {"label", "title"}
@@ -57,29 +58,33 @@ class Lines:
         return text
 
     def collect(self, element: etree._Element, out: list[str], held: list[list[str]], floats: list[str]) -> None:
-        if element.text:
-            out.append(element.text)
+        add = out.append
+        if text := element.text:
+            add(text)
         for part in element:
             name = LOCAL[part.tag]
             if name in _PLAIN:
                 if len(part):
                     self.collect(part, out, held, floats)
-                elif part.text:
-                    out.append(part.text)
-            elif (
-                name == "xref"
-                and part.get("ref-type") == "bibr"
-                and (part.text or "")[:3].isdecimal()
-                and not len(part)
-            ):
-                # nearly all citations: a number; a year is one by its four digits
-                out.append(CITED) if len(part.text) < 4 else self.xref(part, out, held, floats)
+                elif text := part.text:
+                    add(text)
+            elif name == "xref":
+                # nearly all citations are a number; a year is one by its four digits
+                text = part.text or ""
+                if len(text) < 4 and text.isdecimal() and part.get("ref-type") == "bibr" and not len(part):
+                    add(CITED)
+                else:
+                    self.xref(part, out, held, floats)
+            elif name == "sup" and not len(part):
+                add(superscript(part.text or "", last(out)))
+            elif name == "sub" and not len(part):
+                add(subscript(part.text or "", last(out)))
             elif name and not self.special(part, out, held, floats):
                 self.collect(part, out, held, floats)
             elif not name and isinstance(part, etree._Entity):
-                out.append(part.text)
-            if part.tail:
-                out.append(part.tail)
+                add(part.text)
+            if text := part.tail:
+                add(text)
 
     def within(self, part: etree._Element, held: list[list[str]], floats: list[str]) -> str:
         if len(part) == 0:
@@ -133,13 +138,14 @@ class Lines:
             if text.isdecimal() and len(text) < 4:  # nearly all of them
                 out.append(CITED)
                 return
-            named = sum(map(str.isalpha, text)) > 1 or re.fullmatch(r"\W*(?:1[89]|20)\d\d[a-z]?\W*", text)
+            named = sum(map(str.isalpha, text)) > 1 or _YEAR.fullmatch(text)
             mark = f"{OPEN}{text}{CLOSE}" if named and CITED not in text and OPEN not in text else CITED
             # a bracket that the citation opens and the sentence closes is the sentence's
             opened, closed = _unpaired(text)
-            out.append(
-                opened + (mark.replace(opened, "", 1) if opened else mark).replace(closed or "\x05", "") + closed
-            )
+            if opened or closed:
+                mark = (mark.replace(opened, "", 1) if opened else mark).replace(closed or "\x05", "")
+                mark = opened + mark + closed
+            out.append(mark)
         else:
             out.append(CITED if kind in _MARKERS else text)
 
@@ -167,7 +173,10 @@ def line(text: str) -> str:
     if "&" in text or "<" in text:
         text = unescaped(text)
     indented = "\n" in text
-    text = " ".join(uncite(text).split())
+    if CITED in text or OPEN in text:
+        text = uncite(text)
+    # no white space is printable but the space: such a line needs no joining
+    text = text.strip(" ") if text.isprintable() and "  " not in text else " ".join(text.split())
     if indented:
         text = _LOOSE.sub(r"\1", text.replace("( ", "(").replace("[ ", "["))
     return text
@@ -182,6 +191,8 @@ def last(pieces: list[str]) -> str:
 
 def _unpaired(text: str) -> tuple[str, str]:
     """The bracket at the start that `text` does not close, and the one at its end that it did not open."""
-    opened, closed = len(re.findall(r"[(\[]", text)), len(re.findall(r"[)\]]", text))
+    opened, closed = text.count("(") + text.count("["), text.count(")") + text.count("]")
+    if opened == closed:
+        return "", ""
     first, last = text.lstrip()[:1], text.rstrip()[-1:]
     return (first if first in "([" and opened > closed else ""), (last if last in ")]" and closed > opened else "")

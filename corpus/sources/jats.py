@@ -29,7 +29,8 @@ _SECTIONS = {"sec", "app", "treatment-sec"}
 _CONTAINERS = {"alternatives", "answer-set", "taxon-treatment", "question-wrap-group", "floats-group"}
 # what eLife writes below every abstract, figure and table
 _OWN_ADDRESS = re.compile(r"DOI:? ?(?:https?://\S+|10\.\d+/\S+)")
-_KEPT_ALWAYS = FLOATS | BLOCKS | _SECTIONS | {"disp-formula"}
+_OWN_BLOCKS = FLOATS | BLOCKS | _SECTIONS | _CONTAINERS | SILENT | {"disp-formula"}
+_HEADS = {"title", "label", "caption", ""}
 
 
 @dataclass(slots=True)
@@ -181,24 +182,30 @@ class _Reader:
             loose.append(element.text)
         for part in element:
             name = LOCAL[part.tag]
-            if name in ("title", "label", "caption") or not name:
+            if name == "p":
+                if loose:
+                    self.flush(loose, out)
+                self.paragraph(part, out)
+            elif name in _HEADS:
                 pass
-            elif name in _KEPT_ALWAYS or name in SILENT or name in _CONTAINERS:
-                self.flush(loose, out)
+            elif name in _OWN_BLOCKS:
+                if loose:
+                    self.flush(loose, out)
                 self.block(part, level, out)
             elif any(LOCAL[e.tag] in ("p", "sec") for e in part):
                 self.flush(loose, out)
                 self.blocks(part, level, out)
             else:  # inline markup right below a container
                 loose.append(self.lines.raw(part, out, last(loose)))
-            if part.tail and not part.tail.isspace():
-                loose.append(part.tail)
-        self.flush(loose, out)
+            tail = part.tail
+            if tail and not tail.isspace():
+                loose.append(tail)
+        if loose:
+            self.flush(loose, out)
 
     def flush(self, loose: list[str], out: list[str]) -> None:
-        if loose:
-            self.say("".join(loose), out)
-            loose.clear()
+        self.say("".join(loose), out)
+        loose.clear()
 
     def say(self, text: str, out: list[str]) -> None:
         text = line(text)
@@ -308,7 +315,7 @@ class _Reader:
         self.lines.collect(element, pieces, held, floats)
         text = "".join(pieces)
         if held:
-            for number, part in enumerate(re.split("\x02", text)):
+            for number, part in enumerate(text.split("\x02")):
                 if number:
                     out += held[number - 1]
                 self.say(part, out)

@@ -65,6 +65,7 @@ def record(data: bytes) -> tuple[bytes, list[str] | None]:
 
 _UNREAD = (b"ref-list", b"table", b"sub-article", b"response")
 _LAST = {b"sub-article", b"response"}  # behind all references and tables
+_KINDLESS = re.compile(rb"<xref(?![^<>]*\sref-type)")
 _ANCHOR = re.compile(rb"""<ref\s[^<>]*?\bid\s*=\s*["'][^"'<>]*["'][^<>]*?>""")
 
 
@@ -95,11 +96,12 @@ def article(data: bytes, tables: bool = False) -> bytes:
     if not kept:
         return data
     out = []
+    anchors = _KINDLESS.search(data) is not None
     for start, end, name in sorted(kept):
         if start < done:
             continue  # within another
         out.append(data[done:start])
-        if name == b"ref-list":  # to know a citation by what it points at
+        if name == b"ref-list" and anchors:  # to know a citation by what it points at
             out += [
                 b"<ref-list>",
                 *(tag.rstrip(b"/>") + b"/>" for tag in _ANCHOR.findall(data, start, end)),
