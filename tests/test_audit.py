@@ -8,9 +8,8 @@ import pytest
 
 from corpus.document import Document
 from corpus.files import BadInput
-from corpus.shards import ShardWriter
 from filters.deid import Deid
-from pipelines import audit
+from pipelines import audit, gold, scorecard
 
 TEXT = "Mr. Zbrowska was seen on 3/12/2019.\nHe is well. The wound is clean. Return in one week."
 
@@ -34,7 +33,7 @@ def table(path: Path, rows: int) -> Path:
     [(0, 0, 0.0, 1.0), (10, 10, 0.7225, 1.0), (95, 100, 0.8882, 0.9785), (0, 5, 0.0, 0.4345)],
 )
 def test_wilson_intervals(right: int, all: int, low: float, high: float) -> None:
-    found = audit.wilson(right, all)
+    found = scorecard.wilson(right, all)
     assert found == (pytest.approx(low, abs=5e-4), pytest.approx(high, abs=5e-4))
 
 
@@ -52,12 +51,12 @@ def test_a_scorecard_counts_planted_and_innocent() -> None:
 def test_the_gate_stops_what_masks_too_little_and_says_which() -> None:
     card = audit.scorecard(notes(30), Deid(policy="literature"))
     with pytest.raises(ValueError, match=r"of the planted identifiers were masked, and 0\.95 is the floor"):
-        audit.gate(card)
-    audit.gate(audit.scorecard(notes(60), Deid()), floor=0.9, over=0.5)
+        scorecard.gate(card)
+    scorecard.gate(audit.scorecard(notes(60), Deid()), floor=0.9, over=0.5)
     with pytest.raises(ValueError, match="no note was audited"):
-        audit.gate(audit.scorecard([], Deid()))
+        scorecard.gate(audit.scorecard([], Deid()))
     with pytest.raises(ValueError, match="could not be read"):
-        audit.gate({**card, "recall": 1.0, "failed": 2})
+        scorecard.gate({**card, "recall": 1.0, "failed": 2})
 
 
 def test_a_failing_filter_fails_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,24 +90,24 @@ def test_gold_in_three_formats(tmp_path: Path) -> None:
     )
     (tmp_path / "c.txt").write_text(text)
     (tmp_path / "c.ann").write_text(f"T1\tNAME {start} {start + 8}\tZbrowska\nT2\tLOCATION 0 4\tSeen\n")
-    card = audit.judged(audit.gold_files(tmp_path), Deid())
+    card = gold.judged(gold.gold_files(tmp_path), Deid())
     assert card["notes"] == 3
     assert {type: row["recall"] for type, row in card["types"].items()} == {
         "NAME:DOCTOR": 1.0, "DATE:DATE": 1.0, "PERSON": 1.0, "NAME": 1.0, "LOCATION": 0.0,
     }  # fmt: skip
     assert card["kinds"]["DATE"]["precision"] == pytest.approx(1 / 3, abs=1e-3)  # two of the three had not marked it
-    assert "LOCATION" not in audit.judged(audit.gold_files(tmp_path), Deid(), frozenset({"LOCATION"}))["types"]
+    assert "LOCATION" not in gold.judged(gold.gold_files(tmp_path), Deid(), frozenset({"LOCATION"}))["types"]
 
 
 def test_gold_that_is_not_there_or_broken_is_said(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no annotated notes"):
-        list(audit.gold_files(tmp_path))
+        list(gold.gold_files(tmp_path))
     (tmp_path / "a.ann").write_text("T1\tNAME 0 4\tSeen\n")
     with pytest.raises(BadInput, match=r"there is no a\.txt"):
-        list(audit.gold_files(tmp_path))
+        list(gold.gold_files(tmp_path))
     (tmp_path / "a.ann").rename(tmp_path / "a.xml")
     with pytest.raises(BadInput, match="not XML"):
-        list(audit.gold_files(tmp_path))
+        list(gold.gold_files(tmp_path))
 
 
 def test_the_command_prints_figures_and_no_words(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -127,11 +126,3 @@ def test_the_command_prints_figures_and_no_words(tmp_path: Path, capfd: pytest.C
     assert audit.main([str(source), "--sample", str(sample)]) == 2
     assert "may not lie in a build" in capfd.readouterr().err
     assert audit.main([str(tmp_path / "none.csv")]) == 2
-
-
-def test_shards_are_searched_for_what_was_removed(tmp_path: Path) -> None:
-    path = tmp_path / "00000.arrow"
-    with ShardWriter(path) as writer:
-        writer.add(Document("notes:1", "notes", "seen by zbrowska, ann today"))
-        writer.add(Document("notes:2", "notes", "seen by [NAME]"))
-    assert audit.leaks([path], {"name": ["Ann Zbrowska"], "id": ["7712345"]}) == {"name": 1}

@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 from corpus.document import Document
 from filters.deid import Deid
 from filters.phi.spans import Span
-from pipelines.audit import Audit, gold_files, judged
+from pipelines.audit import Audit
+from pipelines.gold import gold_files, judged
 
 csv.field_size_limit(1 << 24)
 Find = Callable[[str], list[Span]]
