@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from corpus import ledger, manifest
 from corpus.shards import open_shard
-from pipelines import figures
+from pipelines import figures, scorecards
 from pipelines.progress import amount
 
 NAME = "report.html"
@@ -78,8 +78,8 @@ def page(content: Mapping[str, Any], build: Path) -> str:
             _section("The ratio along the stream", _ratio(content, stream)),
             _section("Tokens per document", _lengths(told)),
             _section("Dropped, by reason", _reasons(told)),
-            _section("Copies", _copies(told)),
-            _section("Masked identifiers", _masked(told)),
+            _section("Copies", _copies(told) + scorecards.duplicates(content)),
+            _section("Masked identifiers", _masked(told) + scorecards.masking(content)),
             _section("Licences", _licences(stream)),
             _section("What it was made from", _files(content)),
         ]

@@ -220,6 +220,15 @@ def test_the_page_of_a_restricted_build_says_so(given, tmp_path):
     assert "Restricted." in page.page(manifest.load(build), build)
 
 
+def test_the_page_shows_what_was_measured_of_copies_and_masks(built):
+    html = (built / "report.html").read_text()
+    of = manifest.load(built)
+    card = of["duplicates"]["certificate"]
+    assert f"{card['planted']:,} copies planted among this build&#x27;s documents" in html.replace("'", "&#x27;")
+    for kind in of["deidentification"]["notes"]["types"]:
+        assert f"<td>{kind}</td>" in html
+
+
 def test_croissant_is_read_by_its_own_library(build, content, tmp_path):
     told = json.loads(datasheet.croissant(content, build))
     assert [file["sha256"] for file in told["distribution"][:-1]] == [item["sha256"] for item in content["shards"]]
