@@ -9,6 +9,7 @@ A file that its publisher changed is an error that names both digests: nobody's 
 because a mirror did.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import fields, replace
@@ -193,9 +194,15 @@ def source_manifest(dest: Path, name: str) -> Path:
 def _listed(
     source: Source, base: str, dest: Path, door: Door, limit: int | None, progress: Told | None
 ) -> list[dict[str, Any]]:
-    remotes = list(source.listing(door))
-    if not remotes and base and transport.scheme(base) == "file":
-        remotes = list(_folder(source, transport.local_path(base)))
+    here = transport.local_path(base) if base and transport.scheme(base) == "file" else None
+    try:
+        remotes = list(source.listing(door))
+    except transport.Missing:  # the user's own files need no publisher's list
+        if here is None or not here.is_dir() or not any(map(source.accepts, os.listdir(here))):
+            raise
+        remotes = []
+    if not remotes and here is not None:
+        remotes = list(_folder(source, here))
     if not remotes and getattr(source, "since", None) is None:
         raise BadInput(
             f"{source.name} offers nothing to fetch{f' at {base}' if base else ''}; put its files into a folder of "

@@ -180,7 +180,7 @@ def bucket_xml(root: Path, query: Mapping[str, str]) -> bytes:
 
 def open_http(session: requests.Session, url: str, start: int, validator: str | None, timeout: float) -> Reply:
     """A body as it lies on the server (no decoding); resumes with Range and If-Range."""
-    headers = {"Accept-Encoding": "identity"}
+    headers = {"Accept-Encoding": "identity"} | _hub_token(url)
     if start and validator:
         headers |= {"Range": f"bytes={start}-", "If-Range": validator}
     try:
@@ -207,6 +207,17 @@ def open_http(session: requests.Session, url: str, start: int, validator: str | 
             raise Interrupted("the server sent another range than was asked for", restart=True)
         begin, total = start, _number(found[2])
     return Reply(begin, total, _validator(response.headers), _body(response))
+
+
+def _hub_token(url: str) -> dict[str, str]:
+    """What says to the hub, and to nobody else, who is asking: the token of HF_TOKEN or of `hf auth login`."""
+    hub = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    if not url.startswith(hub.rstrip("/") + "/"):
+        return {}
+    from huggingface_hub import get_token
+
+    token = get_token()
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _body(response: requests.Response) -> Iterator[bytes]:

@@ -589,6 +589,31 @@ def test_side_cars_are_asked_for_ahead(served, tmp_path):
     assert 1 < served.most <= QUICK.per_host
 
 
+def test_guidelines_come_from_where_the_hubs_own_client_says(served, made, tmp_path, monkeypatch):
+    from datasets import load_dataset
+    from huggingface_hub import HfApi, hf_hub_url
+
+    hub = f"{served.url}/guidelines"
+    source = Guidelines(base=hub)
+    [remote] = source.listing(Door(QUICK))
+    tree = HfApi(endpoint=hub).list_repo_tree(source.dataset, recursive=True, repo_type="dataset")
+    [there] = [file for file in tree if source.accepts(file.path)]
+    assert (remote.path, remote.size, remote.digest) == (there.path, there.size, f"sha256:{there.lfs.sha256}")
+    assert remote.url == hf_hub_url(source.dataset, remote.path, repo_type="dataset", endpoint=hub)
+    assert served.tokens == {""}
+    monkeypatch.setenv("HF_TOKEN", "hf_made_up")
+    fetch_source(RedPajama(base=f"{served.url}/redpajama"), tmp_path / "other/redpajama", limit=1, manners=QUICK)
+    assert served.tokens == {""}  # a token is for the hub alone
+    monkeypatch.setenv("HF_ENDPOINT", hub)
+    folder = fetch_source(source, tmp_path / "raw/guidelines", manners=QUICK)
+    assert "hf_made_up" in served.tokens
+    assert "hf_made_up" not in source_manifest(folder, "guidelines").read_text()
+    rows = load_dataset("json", data_files=str(folder / remote.path), split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(rows) == len(list(source.read(folder / remote.path, remote.path)))
+    fetch_source(Guidelines(base=str(folder)), tmp_path / "again/guidelines", manners=QUICK)  # or a file that is here
+    assert (tmp_path / "again/guidelines" / remote.path).read_bytes() == (folder / remote.path).read_bytes()
+
+
 def test_a_second_fetch_touches_no_file(served, tmp_path):
     folder = fetch_source(RedPajama(base=f"{served.url}/redpajama"), tmp_path / "redpajama", manners=QUICK)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.name != "lock" and path.is_file()}

@@ -56,7 +56,10 @@ class Fault:
 
 @dataclass
 class World:
-    """A server over a folder. `asked` counts requests by path; `most` is how many ran at once."""
+    """A server over a folder. `asked` counts requests by path; `most` is how many ran at once.
+
+    `tokens` are those that clients of the hub gave, "" of one that gave none.
+    """
 
     folder: Path
     latency: float = 0.0
@@ -65,6 +68,7 @@ class World:
     asked: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     agents: set[str] = field(default_factory=set)
+    tokens: set[str] = field(default_factory=set)
     running: int = 0
     most: int = 0
 
@@ -133,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(world.latency)
             path = urllib.parse.unquote(self.path)
             world.agents.add(self.headers.get("User-Agent", "").partition("/")[0])
+            world.tokens.add(self.headers.get("Authorization", "").partition("Bearer ")[2])
             if body:
                 world.asked[path] += 1
             if path.startswith("/login"):

@@ -61,9 +61,10 @@ class Guidelines:
     def listing(self, fetch: Fetch) -> Iterator[Remote]:
         """The data files of the revision, as the hub's own listing names them."""
         where = f"{self.base}/api/datasets/{self.dataset}/tree/{self.revision}?recursive=true"
+        listed = fetch(where)
         try:
-            entries = json.loads(fetch(where))
-        except ValueError as error:
+            entries = json.loads(listed)
+        except json.JSONDecodeError as error:
             raise BadInput(f"{where}: not the hub's JSON listing; check the address and your access") from error
         found = [entry for entry in entries if entry.get("type") == "file" and self.accepts(str(entry.get("path")))]
         if not found:
