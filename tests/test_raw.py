@@ -90,3 +90,14 @@ def test_a_hospitals_tables_are_read_through_before_the_run(tmp_path, capsys, mo
     monkeypatch.undo()
     with pytest.raises(BadInput, match="no column 'report' for text"):
         raw.take([(Notes(columns=Columns(text=("report",))), tmp_path / "notes")], tmp_path / "digests.json")
+
+
+def test_very_many_small_files_are_advised_against(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(raw, "MANY", 2)
+    for name in ("a.txt", "b.txt"):
+        put(tmp_path / "in", name)
+    raw.take([(Plain(), tmp_path / "in")], tmp_path / "digests.json")
+    assert "small files" not in capsys.readouterr().err
+    put(tmp_path / "in", "c.txt")
+    raw.take([(Plain(), tmp_path / "in")], tmp_path / "digests.json")
+    assert "plain: 3 small files" in capsys.readouterr().err
