@@ -631,6 +631,34 @@ def test_limit_takes_the_same_files_from_every_folder(served, tmp_path):
     assert {name.split("/")[1] for name in first if "/" in name} >= {"c4", "wikipedia", "arxiv", "common_crawl"}
 
 
+def test_release_2_of_redpajama_comes_by_snapshot_and_language(tmp_path):
+    place = tmp_path / "site/v2"
+    for language, snapshot in (("en", "2023-06"), ("de", "2023-06"), ("en", "2022-49")):
+        shards = [f"{snapshot}/{number:04}/{language}_{part}" for number in range(3) for part in ("head", "middle")]
+        (place / "listings").mkdir(parents=True, exist_ok=True)
+        (place / "listings" / f"{language}-{snapshot}-head_middle.txt").write_text("\n".join(shards) + "\n")
+        for shard in shards:
+            row = {
+                "url": f"http://x/{shard}",
+                "raw_content": "Words.",
+                "language": language,
+                "date_download": "20230205",
+            }
+            path = place / "documents" / f"{shard}.json.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(gzip.compress(json.dumps(row).encode(), mtime=0))
+    with World(tmp_path / "site") as world:
+        world.fault("en_middle", "truncate")
+        world.fault("0001/en_head", "page")
+        source = RedPajama(shares=(("v2", 1.0),), snapshots=("2023-06",), base_v2=f"{world.url}/v2", tokens=60e6)
+        folder = fetch_source(source, tmp_path / "raw/redpajama", manners=QUICK)
+        assert {path.split("/")[3] for path in world.asked if "documents" in path} == {"2023-06"}
+        assert not [path for path in world.asked if "/de_" in path or "/de-" in path]
+        came = sorted(folder.rglob("*.json.gz"))
+        assert len(came) == 4  # of six: 60M tokens with a margin of a quarter, 24.4M a file
+        assert [d.meta["language"] for path in came for d in source.read(path, path.name)] == ["en"] * 4
+
+
 def test_since_takes_new_update_files_alone(served, tmp_path):
     status = fetch.main(["pubmed", "--base", f"{served.url}/pubmed", "--since", "2026-02-02", "--dest", str(tmp_path)])
     assert status == 0

@@ -77,6 +77,7 @@ class Guidelines:
                 path,
                 f"sha256:{sha}" if sha else None,
                 entry.get("size"),
+                "by publisher, stated with each document",
             )
 
     def read(self, path: Path, name: str) -> Iterator[Document]:

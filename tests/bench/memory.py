@@ -1,6 +1,6 @@
-"""Peak memory of the table sources against file size: `python -m tests.bench.memory [MB]`.
+"""Peak memory of reading against file size: `python -m tests.bench.memory [MB [SOURCE…]]`.
 
-Makes CSV and JSON lines files of three sizes (plain and gzip), reads each in a process of its own,
+Makes XML, CSV and JSON lines files of three sizes (plain and gzip), reads each in a process of its own,
 and prints the peak resident memory beside that of a process that imports the source and reads
 nothing. Flat means: the largest file costs what the smallest costs. `pandas.read_csv`, where it is
 installed, is the peer that holds the table.
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,8 +30,38 @@ def rows(megabytes: float) -> Iterator[tuple[str, str]]:
         yield f"{number}-DS-1", "\n".join(f"{number}.{part} {PARAGRAPH}" for part in range(19))
 
 
+def records(megabytes: float) -> Iterator[str]:
+    """MEDLINE records of about 4 kB, half of it references."""
+    for number, (_, text) in zip(range(1, 1 << 40), rows(megabytes / 2), strict=False):
+        references = "".join(
+            f"<Reference><Citation>One of many, {n}</Citation><ArticleIdList>"
+            f'<ArticleId IdType="pubmed">{number + n}</ArticleId></ArticleIdList></Reference>'
+            for n in range(15)
+        )
+        yield (
+            f'<PubmedArticle><MedlineCitation Status="MEDLINE"><PMID Version="1">{number}</PMID><Article>'
+            f"<Journal><Title>Made up</Title></Journal><ArticleTitle>Title {number}.</ArticleTitle><Abstract>"
+            f"<AbstractText>{text}</AbstractText></Abstract><Language>eng</Language></Article></MedlineCitation>"
+            f"<PubmedData><ReferenceList>{references}</ReferenceList></PubmedData></PubmedArticle>\n"
+        )
+
+
+def articles(megabytes: float) -> Iterator[str]:
+    """JATS articles of about 60 kB."""
+    texts = iter(rows(megabytes))
+    number = 0
+    while part := [text for _, text in zip(range(30), texts, strict=False)]:
+        number += 1
+        body = "".join(f"<sec><title>Part</title><p>{text[1]}</p></sec>" for text in part)
+        yield (
+            f'<article><front><article-meta><article-id pub-id-type="pmcid">PMC{number}</article-id><title-group>'
+            f"<article-title>Title {number}</article-title></title-group></article-meta></front><body>{body}</body>"
+            "</article>\n"
+        )
+
+
 def make(path: Path, megabytes: float) -> None:
-    """A table of that size before compression; Parquet in one row group, the worst case."""
+    """A file of that size before compression; Parquet in one row group, the worst case."""
     if path.suffix == ".parquet":
         ids, texts = zip(*rows(megabytes), strict=True)
         pq.write_table(pa.table({"note_id": ids, "text": texts}), path, row_group_size=len(ids))
@@ -40,7 +70,12 @@ def make(path: Path, megabytes: float) -> None:
         packed = path.suffix == ".gz"
         opened = gzip.open(path, "wt", 1, newline="") if packed else path.open("w", newline="")  # noqa: SIM115
         file = stack.enter_context(opened)
-        if "csv" in path.name:
+        if ".medline" in path.name or ".jats" in path.name:
+            root, pieces = ("PubmedArticleSet", records) if ".medline" in path.name else ("pmc-articleset", articles)
+            file.write(f"<{root}>\n")
+            file.writelines(pieces(megabytes))
+            file.write(f"</{root}>\n")
+        elif "csv" in path.name:
             writer = csv.writer(file)
             writer.writerow(["note_id", "subject_id", "hadm_id", "note_type", "text"])
             writer.writerows((id, id.split("-")[0], "", "DS", text) for id, text in rows(megabytes))
@@ -53,6 +88,8 @@ def read(kind: str, path: str) -> None:
     """In the child: reads and prints documents, characters and peak MB."""
     from corpus.sources.mimic import Mimic
     from corpus.sources.notes import Notes
+    from corpus.sources.pmc import PMC
+    from corpus.sources.pubmed import PubMed
     from corpus.sources.redpajama import RedPajama
 
     count = chars = 0
@@ -62,7 +99,8 @@ def read(kind: str, path: str) -> None:
         table = pandas.read_csv(path)
         count, chars = len(table), int(table["text"].str.len().sum())
     elif path:
-        source = {"mimic": Mimic, "notes": Notes, "redpajama": RedPajama}[kind]()
+        sources = {"pubmed": PubMed, "pmc": PMC, "mimic": Mimic, "notes": Notes, "redpajama": RedPajama}
+        source = sources[kind]()
         for document in source.read(Path(path), Path(path).name):
             count += 1
             chars += len(document.text)
@@ -79,12 +117,15 @@ def child(kind: str, path: str) -> tuple[int, float, float]:
     return int(count), float(peak), time.perf_counter() - started
 
 
-def main(megabytes: float) -> None:
+def main(megabytes: float, kinds: Sequence[str]) -> None:
     bare = child("mimic", "")[1]
     print(f"imports alone: {bare:.0f} MB")
-    print(f"{'source':10} {'file':18} {'MB':>6} {'documents':>10} {'peak MB':>8} {'above imports':>14} {'MB/s':>6}")
+    print(f"{'source':10} {'file':22} {'MB':>6} {'documents':>10} {'peak MB':>8} {'above imports':>14} {'MB/s':>6}")
     with tempfile.TemporaryDirectory() as folder:
         for kind, suffix in (
+            ("pubmed", "medline.xml"),
+            ("pubmed", "medline.xml.gz"),
+            ("pmc", "jats.xml"),
             ("mimic", "csv"),
             ("mimic", "csv.gz"),
             ("notes", "csv"),
@@ -93,7 +134,7 @@ def main(megabytes: float) -> None:
             ("redpajama", "jsonl.gz"),
             ("pandas", "csv"),
         ):
-            for share in (0.04, 0.2, 1.0):
+            for share in (0.04, 0.2, 1.0) if not kinds or kind in kinds else ():
                 path = Path(folder) / f"t{share}.{suffix}"
                 if not path.exists():
                     make(path, megabytes * share)
@@ -104,14 +145,14 @@ def main(megabytes: float) -> None:
                     break
                 size = megabytes * share
                 print(
-                    f"{kind:10} {path.name:18} {size:6.0f} {count:10,} {peak:8.0f} {peak - bare:14.0f} "
+                    f"{kind:10} {path.name:22} {size:6.0f} {count:10,} {peak:8.0f} {peak - bare:14.0f} "
                     f"{size / seconds:6.1f}"
                 )
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
+    if len(sys.argv) == 3 and not sys.argv[1].isdecimal():
         sys.path.insert(0, str(Path(__file__).parents[2]))
         read(sys.argv[1], sys.argv[2])
     else:
-        main(float(sys.argv[1]) if len(sys.argv) > 1 else 300)
+        main(float(sys.argv[1]) if len(sys.argv) > 1 else 300, sys.argv[2:])
