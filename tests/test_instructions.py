@@ -21,7 +21,8 @@ from corpus.conversation import Turn, joined, split, wrong
 from corpus.document import Document, Drop
 from corpus.files import BadInput, Foreign, open_raw
 from corpus.sample import make
-from corpus.sources.instructions import SETS, Fields, Instructions, Set
+from corpus.sources.instructions import Instructions
+from corpus.sources.sets import SETS, Fields, Set
 from corpus.sources.tasks import ASKED, LEAST, task
 from filters import chat
 from filters.answered import Answered
@@ -233,13 +234,12 @@ def test_a_set_is_fetched_from_the_hub_and_built_from(tmp_path, monkeypatch, cap
     sets = (Set("questions", "medical", name, "CC0-1.0"),)
     recipe = tmp_path / "mine.py"
     recipe.write_text(
-        "from dataclasses import replace\nfrom corpus.sources.instructions import Instructions, Set\n"
+        "from dataclasses import replace\nfrom corpus.sources.instructions import Instructions\n"
+        "from corpus.sources.sets import Fields, Set\n"
         "from pipelines.recipe import INSTRUCT\n"
         f"source = Instructions('medical', {sets!r})\n"
         "streams = (replace(INSTRUCT.streams[1], source=source),)\n"
-        "recipe = replace(INSTRUCT, name='mine', streams=streams, groups=('medical',), mix='1', heldout=0.0)\n".replace(
-            "Fields(", "__import__('corpus.sources.instructions', fromlist=['Fields']).Fields("
-        )
+        "recipe = replace(INSTRUCT, name='mine', streams=streams, groups=('medical',), mix='1', heldout=0.0)\n"
     )
     raw = tmp_path / "raw"
     with World(site) as world:
