@@ -278,6 +278,11 @@ def test_an_article_becomes_one_task_in_its_own_words():
     assert found["conclusion"][1] == "Allopurinol helps." and "Allopurinol" not in found["conclusion"][0]
     assert found["keywords"][1] == "Gout; Humans"
     assert found["continuation"][1].startswith("BACKGROUND")
+    whole = "# Gout\n\n## Abstract\n\n" + "Gout hurts. " * 30 + "\n\n## Introduction\n\nNot read."
+    for number in range(9):
+        made = task(replace(ARTICLE, id=f"pmc:{number}", text=whole), "i:t/1", "i", "t")
+        assert "Not read" not in made.text and "#" not in made.text and "Gout hurts" in made.text
+    assert task(replace(ARTICLE, text=whole.replace("Abstract", "Methods")), "i:t/1", "i", "t").meta["error"]
 
 
 def test_articles_without_an_abstract_and_withdrawn_ones_make_none():

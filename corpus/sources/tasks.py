@@ -6,7 +6,7 @@
     continuation  the title -> the abstract
 
 Which of those that an article allows it becomes is drawn by its id, so that the tasks stand about
-evenly and an article is one task in every build. Of a full text its first paragraphs are read.
+evenly and an article is one task in every build. Of a full text the section `## Abstract` is read.
 """
 
 import hashlib
@@ -50,6 +50,11 @@ def task(article: Document, id: str, source: str, name: str) -> Document:
 def _asked(article: Document) -> dict[str, tuple[str, str]]:
     """Task -> what it asks about, and the answer."""
     title, *parts = [part.strip() for part in article.text.split("\n\n") if part.strip()] or [""]
+    title = title.lstrip("# ")
+    heads = [place for place, part in enumerate(parts) if part.startswith("## ")]
+    if heads:  # a full text, or an abstract under its heading
+        first = next((place for place in heads if parts[place].lower() == "## abstract"), len(parts))
+        parts = parts[first + 1 : next((place for place in heads if place > first), len(parts))]
     body = ""
     for part in parts:
         if body and len(body) + len(part) > LONGEST:
