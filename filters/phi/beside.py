@@ -31,7 +31,7 @@ def groups(page: Scan) -> "Iterator[list[tuple[int, int, str, Traits]]]":
                 if some:
                     yield group
                 group, some = [], False
-        if not group and known.stop and not known.given:
+        if not group and not known.given and (known.stop or (known.common and not known.family)):
             continue  # `Dear Iryna`, `Today Iryna`: the name begins after it
         group.append((start, end, word, known))
         some = some or candidate

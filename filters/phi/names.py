@@ -110,7 +110,7 @@ _COLON = re.compile(r"[:\t][ \t,*]{0,4}\n?[ \t]{0,2}(?=\w)")
 
 _BY = regex.compile(
     r"(?<!\w)(?:dictated by|signed by|signed|transcribed by|reviewed by|reviewed with|verified by|authenticated by|interpreted by|read by|approved by|seen by|examined by|evaluated by|followed by|performed by|assisted by|attested by|written by|referred by|accompanied by|"
-    r"discussed with|discussed (?:this|the case|the findings|the results|the plan|case|findings|results|plan) with|(?:spoke|talked|speaking|talking|met) (?:with|to)|(?:explained|taught|described|demonstrated|offered|recommended|read) to|d/w|dw|per|patient name is|name is|named|known as|goes by|dear|c/o|aka|paged|notified|informed|called|contacted|contact|told|by|with|"
+    r"discussed with|discussed (?:this|the case|the findings|the results|the plan|case|findings|results|plan) with|(?:spoke|talked|speaking|talking|met) (?:with|to)|(?:explained|taught|described|demonstrated|offered|recommended|read) to|d/w|dw|per|patient name is|name is|named|known as|goes by|dear|c/o|aka|paged|notified|informed|called|contacted|contact|told|says|said|asks|asked|by|with|"
     r"signed out to|handed over to|handoff to|report given to|given to|referred to|care of|under|(?:for|of) (?:sending|referring|allowing (?:me|us) to see)|thank you|thanks|hi|hello|sincerely|regards|yours sincerely|yours truly|best wishes)[ ,:\n]{1,3}$"
 )
 
@@ -120,7 +120,23 @@ _SURE_BY = frozenset(
 )
 
 
-_WEAK_BY = frozenset(("by", "with", "per", "under", "called", "told", "contact", "given to", "followed by"))
+_WEAK_BY = frozenset(
+    (
+        "by",
+        "with",
+        "per",
+        "under",
+        "says",
+        "said",
+        "asks",
+        "asked",
+        "called",
+        "told",
+        "contact",
+        "given to",
+        "followed by",
+    )
+)
 
 
 def _typed(match: "regex.Match[str]") -> bool:

@@ -266,7 +266,7 @@ class Places:
             for count in range(min(len(words), _MAX_TOWN_WORDS), 0, -1):
                 name = " ".join(words[:count])
                 low = name.lower()
-                if low in self._kept or low in STOPS:
+                if low in self._kept or low in STOPS or low in _COUNTRIES:
                     break
                 if low in towns and not (cue["cue"] in _WEAK and count == 1 and _doubtful(low)):
                     reached = start + len(name)
@@ -274,6 +274,8 @@ class Places:
                     break
 
 
+# Towns of these names are far rarer in notes than the countries, which may stay.
+_COUNTRIES = frozenset(("mexico", "brazil", "poland", "cuba", "england", "denmark", "norway", "bolivia"))
 _TOWN = regex.compile(r"(?:(?:St|Mt|Ft)\.[ ])?\p{Lu}[\p{L}'’]+(?:[ -]\p{Lu}[\p{L}'’]+){0,2}(?!\w)")
 
 

@@ -5,7 +5,7 @@ import re
 
 import regex
 
-from filters.phi.safe import ACRONYMS, EPONYM_NOUNS, FUNCTION, RELATIVES
+from filters.phi.safe import ACRONYMS, CLINICAL, EPONYM_NOUNS, FUNCTION, RELATIVES
 from filters.phi.traits import Traits, traits
 
 TOKEN = regex.compile(r"[\p{L}'’.-]+")
@@ -60,6 +60,8 @@ def cut(text: str, start: int, end: int, strong: bool, title: bool = False) -> t
             break
         if count and not (known.given or known.family or not known.common):
             break
+        if title and word in CLINICAL and not (known.given or known.family):
+            break  # `No significant MR. Mitral inflow …`
         weak = known.given < 2 and known.family < (1 if given_before and strong else 2)
         if count and known.common and not reversed_name and not initial and weak:
             break
