@@ -40,6 +40,8 @@ def needs(settings: Duplicates) -> np.ndarray:
     found = np.full(256, settings.threshold)
     for kind in settings.templated:
         found[settings.kinds.index(kind)] = settings.templated_threshold
+    for kind in settings.nested:
+        found[settings.kinds.index(kind)] = 1.0
     return found
 
 

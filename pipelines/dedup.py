@@ -54,7 +54,9 @@ class Duplicates:
 
     Notes and reports are written from templates: two that differ in one finding share most of their
     shingles. A pair with one of the kinds in `templated` is a near copy from `templated_threshold`
-    on: of a report of 100 words, one sentence of 8 leaves a Jaccard of 0.78.
+    on: of a report of 100 words, one sentence of 8 leaves a Jaccard of 0.78. Documents of the kinds in
+    `nested` hold one another (a conversation up to its third answer holds it up to its second): there
+    a near copy has the very same shingles.
 
     `planted` copies are made and looked for, so that the summary can say how well near copies are
     found in this corpus; they change no verdict. `kinds` come richest first. A source that loses
@@ -69,6 +71,7 @@ class Duplicates:
     threshold: float = 0.7
     templated: tuple[str, ...] = ("note", "report")
     templated_threshold: float = 0.85
+    nested: tuple[str, ...] = ("conversation",)
     kinds: tuple[str, ...] = KINDS
     wipeout: float = 0.5
     wipeout_least: int = 1000
@@ -94,7 +97,7 @@ class Duplicates:
                 f"Duplicates(kinds={self.kinds}): expected {', '.join(SHORT)} at the end, "
                 "because an abstract may go only after its full text is known to stay"
             )
-        if unknown := sorted(set(self.templated) - set(self.kinds)):
+        if unknown := sorted({*self.templated, *self.nested} - set(self.kinds)):
             raise ValueError(f"Duplicates(templated={self.templated}): {unknown} are not among its kinds")
 
     @property

@@ -30,7 +30,6 @@ from filters.text import Repair
 from filters.tokens import Tokens, load
 from pipelines import build as command
 from pipelines import fetch
-from pipelines.recipe import INSTRUCT
 from tests import profiles  # noqa: F401 (chooses how many examples)
 from tests.world import World
 
@@ -500,8 +499,34 @@ def test_every_row_of_the_shards_is_asked_as_its_text_says(tuned):
     assert count == manifest.load(tuned / "build")["rows"]
 
 
-def test_the_answers_of_one_conversation_are_held_out_together():
-    assert INSTRUCT.duplicates.templated_threshold == 1.0 and "conversation" in INSTRUCT.duplicates.templated
+def test_the_answers_of_one_conversation_stay_together(tmp_path):
+    """Long ones too, of which each document holds nearly all of the one before it; held out, they are so whole."""
+    mine = tmp_path / "raw/instructions/general/talks"
+    mine.mkdir(parents=True)
+    talks = [
+        {"id": f"t{n}", "conversations": [
+            {"from": who, "value": " ".join(f"{who}{n}x{turn}y{word}" for word in range(40))}
+            for turn in range(12) for who in ("human", "gpt")]}
+        for n in range(30)
+    ]  # fmt: skip
+    (mine / "talks.json").write_text(json.dumps(talks))
+    recipe = tmp_path / "mine.py"
+    recipe.write_text(
+        "from dataclasses import replace\nfrom pipelines.recipe import INSTRUCT\n"
+        "streams = tuple(replace(s, filters=(s.filters[0], s.filters[-1])) for s in INSTRUCT.streams)\n"
+        "recipe = replace(INSTRUCT, name='mine', streams=streams, mix='1:0:0', heldout=0.3)\n"
+    )
+    line = ["--recipe", str(recipe), "--raw", str(tmp_path / "raw"), "--out", str(tmp_path / "out"), "--workers", "1"]
+    assert command.main(line) == 0
+    build = tmp_path / "out/build"
+    content = manifest.load(build)
+    talk: dict[str, list[set[str]]] = {
+        part: [{d.id.partition("#")[0] for d in shards.read(build / item["path"])} for item in content[part]]
+        for part in ("shards", "heldout")
+    }
+    inside, outside = set.union(*talk["shards"]), set.union(*talk["heldout"])
+    assert len(inside) + len(outside) == 30 and outside and not inside & outside
+    assert content["rows"] + sum(item["rows"] for item in content["heldout"]) == 30 * 12
 
 
 def test_without_credentialed_files_a_sentence_says_what_to_do(tuned, tmp_path, capsys):
