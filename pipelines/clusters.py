@@ -31,7 +31,7 @@ DECIDED = np.dtype([("text", "<u4"), ("why", "u1"), ("twin", "<u4"), ("similarit
 
 EDGE = 500  # bytes that settling takes for everything that joins two texts, at most
 LISTED = 10  # clusters that a summary names
-COMPARED = 200  # members of a listed cluster whose spread is estimated
+COMPARED = 200  # members of a listed cluster among which the two farthest are looked for, by their sketches
 SIZES = (("2", 2, 3), ("3-9", 3, 10), ("10-99", 10, 100), ("100-", 100, 1 << 32))
 
 
@@ -58,7 +58,7 @@ def block(
         decided, verified = _settled(plan, work, low, high, settings, texts, share)
         save(out.with_name(out.name + ".alike.npy"), verified)
         save(out, decided)
-        summary = _summary(plan, decided[decided["text"] < texts], verified)
+        summary = _summary(plan, decided[decided["text"] < texts], verified, settings)
         with writing(told, 0o600) as partial:
             partial.write_text(json.dumps(summary), encoding="utf-8")
     return json.loads(told.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
@@ -110,21 +110,26 @@ def _among(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
     return ordered[place] == values if len(ordered) else np.zeros(len(values), bool)
 
 
-def _summary(plan: Path, decided: np.ndarray, verified: np.ndarray) -> dict[str, Any]:
+def _summary(plan: Path, decided: np.ndarray, verified: np.ndarray, settings: Duplicates) -> dict[str, Any]:
     """How large clusters are, how far apart, and what chaining would have dropped besides."""
     twins, sizes = stars(decided)
     largest = []
     for twin, size in zip(twins[:LISTED], sizes, strict=False):
         mine = decided[(decided["twin"] == twin) & (decided["why"] >= EXACT)]
         near = mine[mine["why"] == NEAR]["text"].astype(np.int64)[: COMPARED - 1]
-        sketch = neighbours.sketches(plan, np.sort(np.append(near, twin)))
+        least = 1.0
+        if len(near):
+            held = np.sort(np.append(near, twin))
+            ends = held[list(farthest(neighbours.sketches(plan, held)))]
+            pair = packed(*np.split(ends, 2))
+            least = float(neighbours.near(plan, pair, settings.shingle, 0.0, 0)["similarity"][0])
         largest.append(
             {
                 "twin": int(twin),
                 "drops": int(size),
                 "near": int((mine["why"] == NEAR).sum()),
                 "least_similarity_to_twin": round(float(mine["similarity"].min()), 4),
-                "least_similarity_of_any_two": round(spread(sketch), 2),
+                "similarity_of_farthest_two": round(least, 4),
             }
         )
     one, two = split(verified)
@@ -255,7 +260,8 @@ def stars(decided: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return twins[by].astype(np.int64), sizes[by]
 
 
-def spread(sketch: np.ndarray) -> float:
-    """The least Jaccard between any two of some texts, as their sketches (uint8 [n, m]) estimate it."""
-    least = min((sketch[place] == sketch[place:]).mean(axis=1).min() for place in range(len(sketch)))
-    return max(0.0, float(least * 256 - 1) / 255)  # one in 256 bytes agrees by chance
+def farthest(sketch: np.ndarray) -> tuple[int, int]:
+    """The two of some texts whose sketches (uint8 [n, m]) agree least."""
+    agree = [(sketch[place] == sketch[place + 1 :]).sum(axis=1) for place in range(len(sketch) - 1)]
+    one = int(np.argmin([row.min() for row in agree]))
+    return one, one + 1 + int(np.argmin(agree[one]))

@@ -15,6 +15,7 @@ from corpus.document import Document
 from corpus.files import BadInput
 from pipelines import dedup
 from pipelines.dedup import Duplicates, Part
+from tests.bench import templates
 from tests.crowd import crowd, part, prose
 
 SETTINGS = Duplicates(planted=0)
@@ -213,6 +214,15 @@ def test_reports_that_differ_in_one_finding_stay(tmp_path: Path) -> None:
     assert fates(solve(tmp_path / "plain", {"a": plain})).count("duplicate.near") == 39
 
 
+def test_reports_from_one_template_with_other_findings_stay_apart() -> None:
+    made, findings = templates.reports(1500, 5)
+    place = {document.id: number for number, document in enumerate(made)}
+    rows = templates.resolved(made, replace(SETTINGS, wipeout=1.0))
+    gone = [(number, place[row["twin"]]) for number, row in enumerate(rows) if row["status"] == "dropped"]
+    assert all(findings[one] == findings[two] for one, two in gone)
+    assert len(set(findings)) > 700 and len(gone) < 5
+
+
 def test_planted_copies_are_found_and_change_no_verdict(tmp_path: Path) -> None:
     documents = crowd(11)
     for planted in (0, 30):
@@ -230,17 +240,25 @@ def test_planted_copies_are_found_and_change_no_verdict(tmp_path: Path) -> None:
 
 
 def test_a_source_that_would_be_wiped_out_stops_the_build(tmp_path: Path) -> None:
-    words = prose(5, 100)
-    documents = [
-        Document(f"w:{number:02d}", "w", " ".join([*words[:number], "other", *words[number + 1 :]]))
-        for number in range(1, 60)
-    ]
+    documents = []
+    for cluster in range(12):
+        words = prose(300 + cluster, 100)
+        for number in range(20 - cluster):
+            text = " ".join([*words[: 5 * number], "other", *words[5 * number + 1 :]]) if number else " ".join(words)
+            documents.append(Document(f"w:{cluster:02d}-{number:02d}", "w", text, created=None if number else "2020"))
     settings = replace(SETTINGS, wipeout_least=50)
-    with pytest.raises(BadInput, match=r"^w: 58 of 59 documents are near copies.*w:01 stands for 58.*raise wipeout"):
+    largest = ", ".join(f"w:{cluster:02d}-00 stands for {19 - cluster}" for cluster in range(10))
+    told = rf"^w: 162 of 174 documents are near copies.*largest clusters: {largest}\. .*raise wipeout"
+    with pytest.raises(BadInput, match=told):
         solve(tmp_path, {"a": documents}, settings)
     assert not list((tmp_path / "verdicts").glob("*.verdict.arrow"))
     (tmp_path / "again").mkdir()
     solve(tmp_path / "again", {"a": documents}, replace(settings, wipeout=0.99))
+    clusters = json.loads((tmp_path / "again" / "verdicts" / "clusters.json").read_text())["clusters"]
+    assert clusters["number"] == 12 and [one["drops"] for one in clusters["largest"]] == list(range(19, 9, -1))
+    for one in clusters["largest"]:  # diameters: each differs from its twin in one word of 100, any two in two
+        assert one["least_similarity_to_twin"] == pytest.approx(91 / 101, abs=1e-4)
+        assert one["similarity_of_farthest_two"] == pytest.approx(86 / 106, abs=1e-4)
 
 
 @pytest.mark.parametrize(
