@@ -241,6 +241,30 @@ def _sketch(values, minima, factors, summands, rows, keys, sketch):  # type: ign
 
 
 @kernel
+def _exact(words, count):  # type: ignore[no-untyped-def]
+    """128 bits over words[:count] in their order."""
+    one, two = uint64(0x243F6A8885A308D3), uint64(0x13198A2E03707344)  # digits of pi
+    for place in range(count):
+        one = (one ^ words[place]) * uint64(0x9FB21C651E98DF25)
+        one ^= one >> uint64(29)
+        two = _turn(two + words[place], 27) * uint64(0xC2B2AE3D27D4EB4F)
+    return _stir(one + uint64(count)), _stir(two ^ one)
+
+
+@kernel
+def exact(text, offsets, ascii, classes, listed, words, exact):  # type: ignore[no-untyped-def]
+    """Only the words and 128 bits of `sign`: what finding exact copies takes."""
+    longest = 0
+    for number in range(len(offsets) - 1):
+        longest = max(longest, offsets[number + 1] - offsets[number])
+    held = np.empty(longest // 2 + 2, np.uint64)
+    for number in range(len(offsets) - 1):
+        count = words_of(text, offsets[number], offsets[number + 1], ascii, classes, listed, held)
+        words[number] = count
+        exact[0, number], exact[1, number] = _exact(held, count)
+
+
+@kernel
 def sign(text, offsets, ascii, classes, listed, k, factors, summands, rows, words, exact, keys, sketch, shingles):  # type: ignore[no-untyped-def]
     """Signs every text of a batch; returns how many shingles they have in all.
 
@@ -260,13 +284,7 @@ def sign(text, offsets, ascii, classes, listed, k, factors, summands, rows, word
     for number in range(len(offsets) - 1):
         count = words_of(text, offsets[number], offsets[number + 1], ascii, classes, listed, held)
         words[number] = count
-        one, two = uint64(0x243F6A8885A308D3), uint64(0x13198A2E03707344)  # digits of pi
-        for place in range(count):
-            one = (one ^ held[place]) * uint64(0x9FB21C651E98DF25)
-            one ^= one >> uint64(29)
-            two = _turn(two + held[place], 27) * uint64(0xC2B2AE3D27D4EB4F)
-        exact[0, number] = _stir(one + uint64(count))
-        exact[1, number] = _stir(two ^ one)
+        exact[0, number], exact[1, number] = _exact(held, count)
         found = shingles_of(held, count, k, grams)
         for place in range(found):
             shingles[total + place] = uint32(grams[place] >> uint64(16))
