@@ -3,7 +3,8 @@
 Packing
   best-fit  Documents longer than a window are cut at its length; what remains is put where the least
             room stays (best-fit decreasing, arXiv 2404.10830), block by block of 2048 windows' worth of
-            tokens, so that the order of the build holds.
+            tokens, so that the order of the build holds. Within a block they come in an order (corpus.pacing)
+            in which every prefix has the groups' shares.
   concat    The stream is cut every `sequence` tokens; windows run across documents (the paper's way).
 
 Every token of the build stands in exactly one window, but for instructions (rows with a prompt) that are
@@ -32,7 +33,7 @@ BLOCK = 2048  # windows' worth of tokens that are packed together: at most one p
 PIECE = np.dtype([("row", "<u4"), ("start", "<u4"), ("length", "<u4")])
 BATCH = np.dtype([("first", "<i8"), ("shard", "<u4"), ("batch", "<u4")])  # first row of a record batch, and where it is
 PACKINGS = ("best-fit", "concat")
-_VERSION = 2  # of the index: goes up when the same build would give other windows
+_VERSION = 3  # of the index: goes up when the same build would give other windows
 
 
 @dataclass(frozen=True)
@@ -193,20 +194,24 @@ def _write(folder: Path, shards: Sequence[Path], sequence: int, packing: str, gr
     beside.mkdir()
     rows = packed = tokens = windows = pieces = waiting = shortened = left_out = 0
     held: list[np.ndarray] = []
+    of: list[np.ndarray] = [np.zeros(0, np.uint8)]
+    off = np.zeros(max(group_of.values(), default=0) + 1)
     names = ("pieces.bin", "ends.bin", "batches.bin", "groups.bin")
     with ExitStack() as stack:
         files = {name: stack.enter_context(open(beside / name, "wb")) for name in names}
         files["ends.bin"].write(np.zeros(1, dtype="<i8").tobytes())
 
         def flush(last: bool) -> None:
-            nonlocal held, waiting, packed, pieces, windows
+            nonlocal held, of, waiting, packed, pieces, windows
             lengths = np.concatenate(held) if held else np.zeros(0, dtype=np.int64)
             found, ends = pack(lengths, sequence, (tokens - waiting) % sequence, last)
+            if packing == "best-fit":
+                found, ends = _paced(found, ends, np.concatenate(of), off)
             found["row"] += packed
             files["pieces.bin"].write(found.tobytes())
             files["ends.bin"].write((ends + pieces).astype("<i8").tobytes())
             pieces, windows, packed = pieces + len(found), windows + len(ends), packed + len(lengths)
-            held, waiting = [], 0
+            held, of, waiting = [], [np.zeros(0, np.uint8)], 0
 
         for shard, number, lengths, prompts, groups in _lengths(shards, group_of):
             if packing == "best-fit":
@@ -217,6 +222,7 @@ def _write(folder: Path, shards: Sequence[Path], sequence: int, packing: str, gr
             files["batches.bin"].write(np.array([(rows, shard, number)], dtype=BATCH).tobytes())
             files["groups.bin"].write(groups.tobytes())
             held.append(lengths)
+            of.append(groups)
             rows, tokens, waiting = rows + len(lengths), tokens + int(lengths.sum()), waiting + int(lengths.sum())
             if waiting >= BLOCK * sequence:
                 flush(last=False)
@@ -231,6 +237,22 @@ def _write(folder: Path, shards: Sequence[Path], sequence: int, packing: str, gr
         if not (folder / "index.json").exists():
             raise
         shutil.rmtree(beside)
+
+
+def _paced(
+    pieces: np.ndarray, ends: np.ndarray, group: np.ndarray, off: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The windows of a block in an order that keeps the groups' shares; `group` is that of each of its rows."""
+    from corpus.pacing import paced  # compiled: only who makes an index waits for it
+
+    counts = np.diff(ends, prepend=0)
+    window = np.repeat(np.arange(len(ends)), counts)
+    cells = window * len(off) + group[pieces["row"]]
+    tokens = np.bincount(cells, pieces["length"], len(ends) * len(off)).astype(np.int64).reshape(-1, len(off))
+    order = paced(tokens, off)
+    many = counts[order]
+    moved = np.cumsum(many)
+    return pieces[np.repeat(ends[order] - moved, many) + np.arange(len(pieces))], moved
 
 
 def best_fit(lengths: np.ndarray, sequence: int, offset: int = 0, last: bool = True) -> tuple[np.ndarray, np.ndarray]:

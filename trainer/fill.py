@@ -11,6 +11,8 @@ import numpy as np
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from corpus.kernel import kernel
+
 IGNORED = -100  # the label that carries no loss, in torch and transformers
 
 
@@ -68,7 +70,7 @@ def _kernel(width: type) -> Any:
             begin = at if apart else 0
             counted[begin:] = counting[: len(counted) - begin]
 
-    return numba.njit(cache=True, nogil=True)(fill)
+    return kernel(fill)
 
 
 KERNELS = {2: _kernel(np.uint16), 4: _kernel(np.uint32)}  # by the bytes of a token id
