@@ -159,6 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ignore", default="", help="gold types that are no identifiers, separated by commas")
     parser.add_argument("--limit", type=int, default=500, help="notes to read (default 500)")
     parser.add_argument("--policy", default="notes")
+    parser.add_argument("--extra", default="", help="a model of yours beside ours: spacy:MODEL or transformers:FOLDER")
     parser.add_argument("--locales", default="us,uk")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -168,7 +169,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the scorecard as JSON")
     options = parser.parse_args(arguments)
     try:
-        deid = Deid(policy=options.policy, locales=tuple(filter(None, options.locales.split(","))))
+        locales = tuple(filter(None, options.locales.split(",")))
+        deid = Deid(policy=options.policy, locales=locales, extra=options.extra)
         if options.gold is not None:
             ignored = frozenset(filter(None, options.ignore.split(",")))
             card = judged(_first(gold_files(options.gold), options.limit), deid, ignored)

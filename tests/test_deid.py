@@ -1,5 +1,6 @@
 """De-identification: every kind of identifier, what stays, styles, settling, and where text may never show up."""
 
+import functools
 import pickle
 import random
 import re
@@ -32,9 +33,10 @@ from filters.phi import (
     spans,
 )
 from filters.phi.canaries import Canaries
-from filters.phi.locales import locale
+from filters.phi.locales import NAMES, locale
 from filters.phi.places import Places
 from filters.phi.rules import Rule
+from tests import profiles  # noqa: F401 (chooses how many examples)
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -376,8 +378,9 @@ def test_a_slow_pattern_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
         list(slow.find(engine.scan("a" * 40 + "b")))
 
 
+@functools.lru_cache(maxsize=1)
 def _patterns() -> list[tuple[str, "regex.Pattern[str]"]]:
-    packs = (locale("us"), locale("uk"))
+    packs = tuple(map(locale, NAMES))
     found = [
         *identifiers.contacts(packs, strict=True), *identifiers.contacts(packs, strict=False), *identifiers.IDENTIFIERS,
         *dates.DATES, *dates.AGES, *Places(packs).rules, names._TYPIST,
@@ -404,6 +407,27 @@ def test_no_pattern_runs_away() -> None:
                     pass
             except TimeoutError:
                 pytest.fail(f"{name} on {text[:8]!r}…")
+
+
+_PIECES = (
+    "A", "a", "Aa ", "Mc", "O'", "-", ", ", ". ", " ", "\n", "1", "12", "/", ":", "(", ")", "#", "@", "+44", "x", "Dr. ",
+    "Mrs ", "of ", "St. ", "MRN ", "May ", "Ward ", "Hospital", "é", "İ", "名", "\ue000", "[NAME]", "___", "[**", "0",
+    "NHS ", "fax",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_PIECES), min_size=1, max_size=5), st.integers(1, 400), st.text(max_size=30))
+def test_no_pattern_runs_away_on_anything(pieces: list[str], times: int, tail: str) -> None:
+    """What repeats is what makes patterns run away: every pattern of every locale, and the whole engine."""
+    text = ("".join(pieces) * times)[:1500] + tail
+    for name, pattern in _patterns():
+        try:
+            for _ in pattern.finditer(text, timeout=5.0):
+                pass
+        except TimeoutError:
+            pytest.fail(f"{name} on {times} times {pieces}")
+    out = Deid()(note(text))
+    assert isinstance(out, Document), out
 
 
 def test_the_model_is_made_from_made_up_notes(tmp_path: Path) -> None:
