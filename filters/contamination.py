@@ -1,26 +1,24 @@
 """Contamination: documents that hold what models will be tested with.
 
-By identity: a benchmark's PubMed articles, and the notes and patients of the MIMIC-derived ones, go
-by their numbers, however their text is put. By text: every run of six words of an item's question,
-options or passage is looked for; an item is in a document when the runs that are found cover enough
-of its words: 35 %, and 10 of them, or all that it has. Words are lower-case letters and digits, two or
-more of them (so `A.` and `(b)` before options do not matter), whatever stands between them: line
-ends, case and punctuation do not hide a leak, and a changed word costs the six runs that it stands in
-and no more.
+By identity: a benchmark's PubMed articles, and the notes, studies and patients of the MIMIC-derived ones,
+go by their numbers, however their text is put. By text: every run of five words of an item's question,
+options or passage is looked for; an item is in a document when the runs that stand close together there
+cover enough of its words: 35 %, and 12 of them (8 of an exam question), or all that it has. Words are
+lower-case letters and digits, two or more of them (so `A.` and `(b)` before options do not matter), whatever
+stands between them: line ends, case and punctuation do not hide a leak, and a changed word costs the five
+runs that it stands in and no more.
 
 A run that stands in more than four items is a phrase of the trade ("which of the following is the
-most likely diagnosis") and proves nothing. An item with fewer than eight words of its own cannot be told
-by text: `Index.silent` counts them.
+most likely diagnosis") and proves nothing. An item with fewer than seven words of its own cannot be told
+by text: `Index.silent` counts them. Training parts of benchmarks are not looked for: they are examples.
 
-Measured with tests/bench/contamination.py on the test sets of PubMedQA, MedQA, MedMCQA and MMLU: see
-the README. Shorter runs and lower thresholds find more of the short questions that were rewritten, and
-begin to drop articles that say the same common thing (10 of 12,000 at five words, 30 % and nine words).
+Measured with tests/bench/contamination.py on the test sets of PubMedQA, MedQA, MedMCQA and MMLU, and on
+42,000 abstracts, papers, notes and web pages: with 8 words of a passage in place of 12, four of them go for
+saying the same common thing as the title of one of PubMedQA's papers; with 7 words of an exam question, eleven.
 
-Each process builds the index once, from the benchmark's files: sorted 64-bit hashes. Hashing is done
-in numpy on the bytes of a text, no word is ever an object.
+Each process builds the index once, from the benchmark's files: sorted 64-bit hashes (filters/runs.py).
 """
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -33,69 +31,13 @@ import numpy.typing as npt
 
 from corpus.document import Document, Drop, aliases
 from corpus.sources import benchmarks as bench
-from filters.text import unusual
+from filters.runs import look, runs, table, words
 
 Array = npt.NDArray[np.int64]
 
-# Bytes of lower-case words: everything in ASCII that is no letter or digit is a space.
-_FOLD = bytes(
-    code + 32 if 65 <= code <= 90 else code if code >= 128 or 97 <= code <= 122 or 48 <= code <= 57 else 32
-    for code in range(256)
-)
 _COMMON = 4  # items
-_SMALLEST = 8  # words of its own that a text must have to be looked for: "further studies are needed" has not
-_BITS = 22  # of the table that is asked before the search: 4 MB, and one in ten runs passes it at 400,000
-
-# Hashes are polynomials modulo 2**64. Both factors are odd, so that they can be divided by, and have
-# their bits well spread: 2**64 over the golden ratio, and the multiplier of splitmix64's last step.
-_LETTER, _WORD_FACTOR = 0x9E3779B97F4A7C15, 0x94D049BB133111EB
-_PIECE = 1 << 16  # bytes that are hashed at once: the powers and the sums stay in the cache
-
-
-def _powers(factor: int) -> npt.NDArray[np.uint64]:
-    powers: npt.NDArray[np.uint64] = np.cumprod(
-        np.r_[np.uint64(1), np.full(_PIECE, factor, np.uint64)], dtype=np.uint64
-    )
-    return powers
-
-
-_POWERS, _INVERSES = _powers(_LETTER), _powers(pow(_LETTER, -1, 1 << 64))
-
-
-def folded(text: str) -> str:
-    """The text with a space for every character that is no letter or digit; the same length."""
-    for character in unusual(text):
-        if character >= "\x80" and not character.isalnum() and not unicodedata.combining(character):
-            text = text.replace(character, " ")
-    return text
-
-
-def words(text: str) -> npt.NDArray[np.uint64]:
-    """A hash for every lower-case word of letters and digits; 0 for words of one letter."""
-    data = folded(text).encode("utf-8", "replace").translate(_FOLD)
-    found = []
-    start = 0
-    while start < len(data):
-        end = min(start + _PIECE, len(data))
-        if end < len(data):
-            # At a space, if there is one.
-            end = data.rfind(b" ", start, end) + 1 or end
-        found.append(_hashed(np.frombuffer(data, np.uint8, end - start, start)))
-        start = end
-    return np.concatenate(found) if found else np.zeros(0, np.uint64)
-
-
-def _hashed(letters: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-    """`words` of one piece: sums of letters times powers, differences, and the place divided out."""
-    sums = np.zeros(len(letters) + 1, np.uint64)
-    np.cumsum(letters * _POWERS[: len(letters)], out=sums[1:])
-    inside = np.zeros(len(letters) + 2, np.int8)
-    np.not_equal(letters, 32, out=inside[1:-1], casting="unsafe")
-    edges = np.flatnonzero(inside[1:] != inside[:-1])
-    starts, ends = edges[::2], edges[1::2]
-    hashes: npt.NDArray[np.uint64] = (sums[ends] - sums[starts]) * _INVERSES[starts]
-    hashes[ends - starts < 2] = 0
-    return hashes
+_SMALLEST = 7  # words of its own that a text must have to be looked for: "further studies are needed" has not
+_BITS = 22  # of the table that is asked before the search: 0.5 MB, and one in ten runs passes it at 400,000
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,18 +45,20 @@ class Index:
     """Runs of words of all items, and the items' identities.
 
     `keys` are sorted hashes [runs]; run k belongs to `parts[where[k]:where[k + 1]]`, at the
-    positions `at` of the same range. A part is a text of an item: `names[part]` is (benchmark, item)
-    and `sizes[part]` how many of its words lie in runs that count. `silent` counts, per benchmark,
-    items without such a run.
+    positions `at` of the same range. A part is a text of an item: `names[part]` is (benchmark, item),
+    `lengths[part]` its words, `sizes[part]` how many of them lie in runs that count, and `exam[part]` says
+    whether it is a question without a passage. `silent` counts, per benchmark, items without such a run.
     """
 
     keys: npt.NDArray[np.uint64]
-    table: npt.NDArray[np.bool_]
+    table: npt.NDArray[np.uint8]
     where: Array
     parts: npt.NDArray[np.int32]
     at: npt.NDArray[np.int32]
     names: list[tuple[str, str]]
     sizes: Array
+    lengths: Array
+    exam: npt.NDArray[np.bool_]
     identities: dict[str, tuple[str, str]]
     items: Counter[str]
     silent: Counter[str]
@@ -122,31 +66,7 @@ class Index:
     @property
     def bytes(self) -> int:
         """What the arrays take, in bytes."""
-        return sum(a.nbytes for a in (self.keys, self.table, self.where, self.parts, self.at, self.sizes))
-
-
-def runs(hashes: npt.NDArray[np.uint64], length: int) -> npt.NDArray[np.uint64]:
-    """A hash of every run of that many words [words - length + 1]."""
-    count = len(hashes) - length + 1
-    if count <= 0:
-        return np.zeros(0, np.uint64)
-    factor = np.uint64(_WORD_FACTOR)
-    total = hashes[:count].copy()
-    for step in range(1, length):
-        total *= factor
-        total += hashes[step : step + count]
-    total *= factor
-    return total
-
-
-def _slots(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    slots: npt.NDArray[np.uint64] = keys >> np.uint64(64 - _BITS)
-    return slots
-
-
-def _long(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    long: npt.NDArray[np.uint64] = hashes[hashes != 0]
-    return long
+        return sum(a.nbytes for a in (self.keys, self.table, self.where, self.parts, self.at, self.sizes, self.lengths))
 
 
 def build(documents: Iterable[Document], length: int) -> Index:
@@ -155,15 +75,20 @@ def build(documents: Iterable[Document], length: int) -> Index:
     hashes, owners, positions, items_of = [], [], [], []
     identities: dict[str, tuple[str, str]] = {}
     listed: list[tuple[str, str]] = []
+    lengths: list[int] = []
+    exam: list[bool] = []
     asked = (document for document in documents if document.meta["split"] != "shots")
     for number, document in enumerate(asked):
-        name = (document.meta["benchmark"], document.meta["item"])
+        name, ask = (document.meta["benchmark"], document.meta["item"]), document.meta["ask"]
         listed.append(name)
         for identity in document.meta["identities"]:
             identities.setdefault(identity, name)
         for part in document.meta["parts"]:
             text = unicodedata.normalize("NFC", part)
-            keys = runs(_long(words(text)), length)
+            said = words(text)[0]
+            keys = runs(said, length)
+            lengths.append(len(said))
+            exam.append(bool(ask.get("options")) and not ask.get("context"))
             hashes.append(keys)
             owners.append(np.full(len(keys), len(names)))
             positions.append(np.arange(len(keys)))
@@ -186,20 +111,20 @@ def build(documents: Iterable[Document], length: int) -> Index:
     own = np.repeat(spread <= _COMMON, ends - begins)
     keys, owner, position = keys[own], owner[own], position[own]
     begins = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, np.int64)
-    table = np.zeros(1 << _BITS, np.bool_)
-    table[_slots(keys)] = True
     sizes = _covered(owner, position, length, len(names))
     sizes[sizes < _SMALLEST] = 0
     told = {name for name, size in zip(names, sizes, strict=True) if size}
     told |= set(identities.values())
     return Index(
         keys=keys[begins],
-        table=table,
+        table=table(keys, _BITS),
         where=np.r_[begins, len(keys)].astype(np.int64),
         parts=owner.astype(np.int32),
         at=position.astype(np.int32),
         names=names,
         sizes=sizes,
+        lengths=np.array(lengths, np.int64),
+        exam=np.array(exam, np.bool_),
         identities=identities,
         items=Counter(benchmark for benchmark, _ in listed),
         silent=Counter(benchmark for benchmark, item in listed if (benchmark, item) not in told),
@@ -218,6 +143,25 @@ def _covered(owner: Array, position: Array, length: int, parts: int) -> Array:
     step[np.r_[True, owner[1:] != owner[:-1]]] = length
     np.add.at(sizes, owner, step)
     return sizes
+
+
+def _nearest(spot: Array, at: Array, length: int, reach: int) -> tuple[int, Array]:
+    """The most words of an item that stand within `reach` words of a text, and the runs of that text that hold them.
+
+    `spot` and `at` are the places of runs in the text and in the item.
+    """
+    order = np.argsort(spot, kind="stable")
+    spot, at = spot[order], at[order]
+    ends = np.searchsorted(spot, spot + reach)
+    # A stretch that begins later and ends at the same run holds less.
+    starts = np.flatnonzero(np.r_[True, ends[1:] != ends[:-1]])
+    best, held = 0, spot
+    for start in starts.tolist():
+        places = np.unique(at[start : ends[start]])
+        found = int(_covered(np.zeros(len(places), np.int64), places, length, 1)[0])
+        if found > best:
+            best, held = found, spot[start : ends[start]]
+    return best, np.unique(held)
 
 
 @lru_cache(maxsize=2)
@@ -251,19 +195,23 @@ class Contamination:
     """Drops `contamination.identity` and `contamination.text`; details name benchmark and item.
 
     `benchmarks` is the digest of all files of the folder `against` was given. An item is found when
-    `threshold` of its words are, and `least` of them or all. With `mask`, a text that was found is
-    cut out of its document, unless that leaves less than half.
+    `threshold` of its words, and `least` of them (`exam_least` of a question that stands alone with its
+    options) or all, stand within `spread` times its own length in the document. With `mask`, a text that
+    was found is cut out of its document, unless that leaves less than half.
     Marks: `contamination.benchmark`, `.item`, `.overlap` (share of the item's words) of the item
-    that is found most, `.items` found in all, and `.cut`, the characters that were cut out.
+    that is found most, `.items` found in all, `.hits` (each of them with its overlap), and `.cut`, the
+    characters that were cut out.
     """
 
     benchmarks: str
     folder: Path = field(repr=False, compare=False)
-    length: int = 6
+    length: int = 5
     threshold: float = 0.35
-    least: int = 10
+    least: int = 12
+    exam_least: int = 8
+    spread: float = 2.0
     mask: bool = False
-    version: int = 1
+    version: int = 2
 
     @classmethod
     def against(cls, folder: Path, **changes: float | bool) -> "Contamination":
@@ -298,7 +246,8 @@ class Contamination:
             contamination__benchmark=worst.benchmark,
             contamination__item=worst.item,
             contamination__overlap=round(worst.overlap, 3),
-            contamination__items=len({(hit.benchmark, hit.item) for hit in hits}),
+            contamination__items=len(hits),
+            contamination__hits="; ".join(f"{hit.benchmark} {hit.item} {hit.overlap:.2f}" for hit in hits),
         )
         if self.mask:
             text = self._masked(document.text, hits)
@@ -310,39 +259,35 @@ class Contamination:
     def hits(self, text: str) -> list[Hit]:
         """The items that are found in a text, in the order of the index."""
         index = self.index
-        hashes = words(text)
-        places = np.flatnonzero(hashes)  # of the words that make runs, among all
-        keys = runs(hashes[places], self.length)
-        maybe = np.flatnonzero(index.table[_slots(keys)])
-        if not len(maybe):
-            return []
-        row = np.searchsorted(index.keys, keys[maybe])
-        row[row == len(index.keys)] = 0
-        sure = index.keys[row] == keys[maybe]
-        row, spots = row[sure], maybe[sure]
-        if not len(row):
+        spots, row = look(text, self.length, index.table, index.keys)
+        if len(row) < _SMALLEST - self.length + 1:  # runs that the smallest item has
             return []
         counts = index.where[row + 1] - index.where[row]
         flat = np.repeat(index.where[row] - np.r_[0, np.cumsum(counts)[:-1]], counts) + np.arange(counts.sum())
-        part, at, spot = index.parts[flat].astype(np.int64), index.at[flat], np.repeat(spots, counts)
+        parts, part = np.unique(index.parts[flat], return_inverse=True)
+        at, spot = index.at[flat].astype(np.int64), np.repeat(spots, counts)
+        sizes, exam = index.sizes[parts], index.exam[parts]
+        least = np.where(exam, self.exam_least, self.least)
+        wanted = np.maximum(self.threshold * sizes, np.minimum(sizes, least))
         # The same run twice in a document covers the item's words once.
         once = np.unique(part * (1 << 32) + at)
-        found = _covered(once >> 32, once & 0xFFFFFFFF, self.length, len(index.names))
-        sizes = index.sizes
-        enough = (found >= self.threshold * sizes) & (found >= np.minimum(sizes, self.least)) & (sizes > 0)
+        enough = (_covered(once >> 32, once & 0xFFFFFFFF, self.length, len(parts)) >= wanted) & (sizes > 0)
         best: dict[tuple[str, str], Hit] = {}
         for number in np.flatnonzero(enough).tolist():
-            name = index.names[number]
-            mine = spot[part == number]
-            reach = np.unique(mine[:, None] + np.arange(self.length))
+            mine, enough_of_it = part == number, float(wanted[number])
+            number = int(parts[number])
+            reach = int(self.spread * index.lengths[number]) + 30
+            found, near = _nearest(spot[mine], at[mine], self.length, reach)
+            size, name = int(index.sizes[number]), index.names[number]
+            if found < enough_of_it:
+                continue
+            hit = Hit(name[0], name[1], found, size, np.unique(near[:, None] + np.arange(self.length)))
             before = best.get(name)
             if before is not None:
-                reach = np.union1d(reach, before.spots)
-            hit = Hit(name[0], name[1], int(found[number]), int(sizes[number]), reach)
-            if before is not None and before.overlap > hit.overlap:
-                hit = replace(before, spots=reach)
+                both = np.union1d(hit.spots, before.spots)
+                hit = replace(before if before.overlap > hit.overlap else hit, spots=both)
             best[name] = hit
-        return [replace(hit, spots=places[hit.spots]) for hit in best.values()]
+        return list(best.values())
 
     def _masked(self, text: str, hits: list[Hit]) -> str:
         """The text without what was found, and again until nothing is found."""
@@ -351,16 +296,12 @@ class Contamination:
             # Words that stand up to five apart belong to one piece: one of them was changed.
             cuts = np.flatnonzero(np.diff(spots) > 5) + 1
             pieces = [(int(piece[0]), int(piece[-1])) for piece in np.split(spots, cuts)]
-            places = [match.span() for match in _WORD.finditer(folded(text))]
+            data, places = text.encode("utf-8", "replace"), words(text)[1]
             kept, end = [], 0
             for first, last in pieces:
-                kept.append(text[end : places[first][0]])
-                end = places[last][1]
-            kept.append(text[end:])
-            text = "".join(kept)
+                kept.append(data[end : places[first, 0]])
+                end = places[last, 1]
+            kept.append(data[end:])
+            text = b"".join(kept).decode()
             hits = self.hits(text)
         return text
-
-
-# `words` finds the same in bytes: runs of ASCII letters and digits and of anything beyond ASCII.
-_WORD = re.compile("[0-9A-Za-z\x80-\U0010ffff]+")

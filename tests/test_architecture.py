@@ -14,7 +14,7 @@ ARROWS = {
     "trainer": {"trainer", "corpus"},
 }
 # heavy or distributed libraries -> the packages that may know them
-HOMES = {"ray": {"pipelines"}, "torch": {"trainer"}, "transformers": {"trainer"}}
+HOMES = {"ray": {"pipelines"}, "torch": {"trainer"}, "transformers": {"trainer"}, "lm_eval": {"trainer"}}
 FILES = [path for package in ARROWS for path in sorted((ROOT / package).rglob("*.py"))]
 
 

@@ -5,7 +5,9 @@ import gzip
 import json
 import pickle
 import random
+import unicodedata
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +16,8 @@ from corpus.document import Document, Drop
 from corpus.files import BadInput, Foreign
 from corpus.sources import benchmarks as bench
 from corpus.sources.benchmarks import Benchmarks
-from filters import contamination
 from filters.contamination import Contamination
+from filters.runs import look, runs, table, words
 from tests import profiles  # noqa: F401 (chooses how many examples)
 
 SYLLABLES = ["ka", "lor", "min", "ten", "vas", "dro", "pel", "ur", "sin", "gat", "eph", "ol"]
@@ -196,13 +198,53 @@ def test_a_long_word_and_a_long_text_are_read(filter):
     assert filter(document(text)).detail.startswith("medqa test/0: ")
 
 
-@pytest.mark.parametrize("cut", range(0, 40, 7))
-def test_where_a_text_is_cut_for_hashing_does_not_matter(filter, cut, monkeypatch):
-    text = amid("µ" * cut + " " + VIGNETTE)
-    whole = filter(document(text))
-    monkeypatch.setattr(contamination, "_PIECE", 100 + cut)
-    assert filter(document(text)) == whole
-    assert isinstance(whole, Drop)
+WORDS = st.text("aAzZ09 .-\n(é\u0301µ–\u2028漢😀𝒜\U00020000", max_size=40)
+
+
+def plainly(text: str) -> list[str]:
+    """The words of a text, said in another way: of letters, digits and the marks on them, two bytes or more."""
+    spaced = "".join(c if c.isalnum() or unicodedata.combining(c) or c >= "\U00020000" else " " for c in text)
+    lower = "".join(c.lower() if c.isascii() else c for c in spaced)
+    return [word for word in lower.split() if len(word.encode()) > 1]
+
+
+@given(WORDS, WORDS)
+def test_words_are_what_is_said_of_them(one, two):
+    hashes, places = words(one)
+    assert len(hashes) == len(plainly(one))
+    data = one.encode()
+    assert [plainly(data[a:b].decode()) for a, b in places] == [[word] for word in plainly(one)]
+    assert (list(hashes) == list(words(two)[0])) == (plainly(one) == plainly(two))
+
+
+@given(st.lists(st.sampled_from(["aa", "bb", "cc"]), max_size=60), st.integers(1, 6))
+def test_runs_that_are_held_are_found_at_their_places(said, length):
+    held = np.unique(runs(words("aa bb cc aa aa bb bb cc")[0], length))
+    spots, rows = look(" ".join(said), length, table(held, 10), held)
+    mine = runs(words(" ".join(said))[0], length)
+    assert list(spots) == [place for place, run in enumerate(mine) if run in held]
+    assert list(held[rows]) == list(mine[spots])
+
+
+def test_words_of_an_item_that_lie_far_apart_are_no_leak(filter):
+    pieces = [" ".join(PASSAGE.split()[start : start + 8]) for start in range(0, 56, 8)]
+    assert isinstance(filter(document(" ".join(pieces))), Drop)
+    scattered = "\n".join(f"{piece} {sentence(200 + n, 120)}" for n, piece in enumerate(pieces))
+    assert isinstance(filter(document(scattered)), Document)
+
+
+def test_training_parts_are_examples_and_not_looked_for(folder, tmp_path):
+    (tmp_path / "medqa").mkdir()
+    row = {"question": VIGNETTE, "options": {"A": "Yes", "B": "No"}, "answer_idx": "A"}
+    (tmp_path / "medqa" / "train.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "medqa" / "test.jsonl").write_text(json.dumps(row | {"question": sentence(300)}) + "\n")
+    assert isinstance(Contamination.against(tmp_path)(document(amid(VIGNETTE))), Document)
+
+
+def test_every_hit_is_named(filter):
+    found = filter(document(f"{amid(VIGNETTE)} {PASSAGE}"))
+    assert found.marks["contamination.hits"] == "medqa test/0 1.00; pubmedqa 21645374 1.00"
+    assert found.marks["contamination.items"] == 2
 
 
 def test_masking_cuts_the_span_and_keeps_the_paper(folder):
