@@ -411,8 +411,8 @@ def test_no_pattern_runs_away() -> None:
 
 _PIECES = (
     "A", "a", "Aa ", "Mc", "O'", "-", ", ", ". ", " ", "\n", "1", "12", "/", ":", "(", ")", "#", "@", "+44", "x",
-    "Dr. ", "Mrs ", "of ", "St. ", "MRN ", "May ", "Ward ", "Hospital", "é", "İ", "名", "\ue000", "[NAME]", "___", "[**", "0",
-    "NHS ", "fax",
+    "Dr. ", "Mrs ", "of ", "St. ", "MRN ", "May ", "Ward ", "Hospital", "é", "İ", "名", "\ue000", "[NAME]", "___",
+    "[**", "0", "NHS ", "fax",
 )  # fmt: skip
 
 
