@@ -63,7 +63,8 @@ def reports(count: int, seed: int) -> tuple[list[Document], list[tuple[str, ...]
             f"EXAMINATION: CHEST (PA AND LAT)\n\nINDICATION: {draw.randrange(20, 95)} year old "
             f"{draw.choice(['man', 'woman'])} with {held['indication']}\n\nTECHNIQUE: Chest PA and lateral\n\n"
             f"COMPARISON: Chest radiograph from day {draw.randrange(1, 366)}\n\nFINDINGS:\n\n{held['heart']}. "
-            f"{held['lungs']}. {held['pleura']}. {held['bones']}. {held['tubes']}.\n\nIMPRESSION:\n\n{held['impression']}."
+            f"{held['lungs']}. {held['pleura']}. {held['bones']}. {held['tubes']}.\n\n"
+            f"IMPRESSION:\n\n{held['impression']}."
         )
         made.append(Document(f"report:{number}", "report", text, meta={"kind": "report"}))
     return made, findings
