@@ -59,7 +59,8 @@ class Recipe:
     sources into shards of their own (`restricted/` beside `shards/`): the ratio holds by pairs of shards then.
     `recall` is the share of planted identifiers that
     the de-identification of a hospital's notes must mask, or the build stops. `text` says whether shards hold the text
-    beside the tokens.
+    beside the tokens. `cut_benchmarks` cuts what is found of a benchmark out of its document, where half of that
+    stays, in place of dropping all of it.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Recipe:
     recall: float = 0.95
     text: bool = True
     apart: bool = False
+    cut_benchmarks: bool = False
     mix: str = "15:1:4"
     template: str = ""
 
@@ -87,8 +89,8 @@ class Recipe:
         return replace(self, streams=read)
 
     def against(self, benchmarks: Path) -> "Recipe":
-        """This recipe with every document that holds an item of these benchmarks dropped."""
-        clean = Contamination.against(benchmarks)
+        """This recipe with every document that holds an item of these benchmarks dropped, or cut."""
+        clean = Contamination.against(benchmarks, mask=self.cut_benchmarks)
         return replace(self, streams=tuple(replace(one, filters=(*one.filters, clean)) for one in self.streams))
 
 

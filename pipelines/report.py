@@ -1,10 +1,12 @@
 """What a build holds, as a table for a terminal; kept in the build as report.txt."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import ledger
@@ -20,6 +22,7 @@ def table(content: Mapping[str, Any], build: Path) -> str:
     lines = [f"{content['name']}: {amount(content['tokens'])} tokens in {content['documents']} documents", ""]
     rows = [["source", "group", "read", "dropped", "kept", "held out", "in shards", "tokens", "passes"]]
     reasons: Counter[tuple[str, str]] = Counter()
+    leaks: Counter[tuple[str, str]] = Counter()
     for item in content["ledger"]:
         book = ledger.read(build / item["path"])
         status = Counter({pair["values"]: pair["counts"] for pair in pc.value_counts(book["status"]).to_pylist()})
@@ -43,6 +46,7 @@ def table(content: Mapping[str, Any], build: Path) -> str:
         )
         for pair in pc.value_counts(book["reason"].drop_null()).to_pylist():
             reasons[(item["source"], pair["values"])] = pair["counts"]
+        leaks.update(_leaks(book))
     lines += [*_aligned(rows), "", "dropped, by reason"]
     told = [
         ["", source, reason, f"{count:,}"]
@@ -51,6 +55,11 @@ def table(content: Mapping[str, Any], build: Path) -> str:
     lines += _aligned(told) or ["  nothing"]
     lines += ["", *_mix(content), *_foreign(content)]
     lines += [f"counted     {line}" for line in counts.told(content["counted"], content["tokens"])]
+    for benchmark in sorted({name for name, _ in leaks}):
+        ways = [
+            f"{leaks[benchmark, way]:,} {way}" for way in ("by number", "by text", "cut out") if leaks[benchmark, way]
+        ]
+        lines.append(f"benchmarks  {benchmark}: {', '.join(ways)}")
     size = sum(item["bytes"] for item in content["shards"])
     lines.append(f"shards      {len(content['shards'])} files, {amount(size, 'B')}, below shards/")
     if content["heldout"]:
@@ -64,6 +73,16 @@ def table(content: Mapping[str, Any], build: Path) -> str:
     if content["restricted"]:
         lines.append("restricted  holds credentialed or private text: files are readable by you alone; do not publish")
     return "\n".join(lines) + "\n"
+
+
+def _leaks(book: pa.Table) -> Counter[tuple[str, str]]:
+    """(benchmark, how it was found) -> documents that held an item of it, from what the filter marked."""
+    held = book.filter(pc.fill_null(pc.match_substring(book["marks"], '"contamination.benchmark"'), False))
+    ways = {"contamination.identity": "by number", "contamination.text": "by text"}
+    found: Counter[tuple[str, str]] = Counter()
+    for reason, marks in zip(held["reason"].to_pylist(), held["marks"].to_pylist(), strict=True):
+        found[str(json.loads(marks)["contamination.benchmark"]), ways.get(reason, "cut out")] += 1
+    return found
 
 
 def _mix(content: Mapping[str, Any]) -> list[str]:
