@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from corpus import shards
 from corpus.files import writing
-from pipelines import minhash, neighbours
+from pipelines import letters, minhash, neighbours
 from pipelines.columns import batches, joined, save
 from pipelines.neighbours import Place, read_plan, slices
 
@@ -97,7 +97,7 @@ def edited(shingles: np.ndarray, level: float, number: int, k: int) -> np.ndarra
     copy = shingles.copy()
     for word in replaced:
         for place in range(max(0, word - k + 1), min(len(copy), word + 1)):
-            copy[place] = minhash.mixed(number << 32 | place) & 0xFFFFFFFF
+            copy[place] = letters.mixed(number << 32 | place) & 0xFFFFFFFF
     return copy
 
 

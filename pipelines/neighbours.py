@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from corpus import shards
 from corpus.files import writing
-from pipelines import buckets, minhash
+from pipelines import buckets, letters, minhash
 from pipelines.columns import array, batches, in_range, joined, mapped, save, strings
 
 ROWS = 32_768  # of a signature file's batch: 128 kB per band, 4 MB of sketches
@@ -116,7 +116,7 @@ def sign(layer: Path, out: Path, k: int, permuted: int, bands: int, rows: int, r
                     total = minhash.sign(
                         text,
                         offsets[done : done + size + 1],
-                        *minhash.tables(),
+                        *letters.tables(),
                         k,
                         factors,
                         summands,

@@ -283,11 +283,11 @@ def test_scripts_without_spaces_have_a_word_per_letter(tmp_path: Path) -> None:
 
 
 def words_of(text: str) -> int:
-    from pipelines import minhash
+    from pipelines import letters, minhash
 
     data = np.frombuffer(text.encode(), np.uint8)
     out = np.empty(len(data) // 2 + 2, np.uint64)
-    return minhash.words_of(data, 0, len(data), *minhash.tables(), out)
+    return minhash.words_of(data, 0, len(data), *letters.tables(), out)
 
 
 def test_no_text_makes_more_words_than_there_is_room_for() -> None:

@@ -317,7 +317,7 @@ def main() -> None:
 
 def kernels(folder: Path, documents: int, texts: list[Path]) -> None:
     """Documents per second of one core, best of five, in the loops over Arrow buffers."""
-    from pipelines import minhash
+    from pipelines import letters, minhash
     from pipelines.columns import strings
 
     make(folder, documents, texts)
@@ -328,9 +328,9 @@ def kernels(folder: Path, documents: int, texts: list[Path]) -> None:
     factors, summands = minhash.permutations(128)
     columns = (np.empty(rows, np.uint32), np.empty((2, rows), np.uint64))
     keys, sketch = np.empty((32, rows), np.uint32), np.empty((rows, 128), np.uint8)
-    signing = (*minhash.tables(), 5, factors, summands, 4, *columns, keys, sketch, out)
+    signing = (*letters.tables(), 5, factors, summands, 4, *columns, keys, sketch, out)
     loops = {
-        "128-bit hash of normalised words": lambda: minhash.exact(text, offsets, *minhash.tables(), *columns),
+        "128-bit hash of normalised words": lambda: minhash.exact(text, offsets, *letters.tables(), *columns),
         "the same, shingles, 128 permutations": lambda: minhash.sign(text, offsets, *signing),
     }
     for name, loop in loops.items():
