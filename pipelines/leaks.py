@@ -30,7 +30,7 @@ def tables(inputs: Iterable[Input]) -> dict[str, tuple[Deid, Path]]:
 
 
 def searched(build: Path, paths: Sequence[str], tables: Tables) -> dict[str, Any]:
-    """Source -> how many documents' rows of these shards were searched, for how many values.
+    """Source -> how many rows of these shards were searched, for how many values, and the id of the site's key.
 
     Raises ValueError with counts and ids when one is found.
     """
@@ -56,6 +56,7 @@ def searched(build: Path, paths: Sequence[str], tables: Tables) -> dict[str, Any
             "values": len(people.table(str(folder))),
             "names": deid.style != "surrogate",
             "found": 0,
+            "key": deid.key_id,
         }
         for name, (deid, folder) in tables.items()
     }

@@ -70,6 +70,13 @@ def table(content: Mapping[str, Any], build: Path) -> str:
             f"masked      {name}: {card['recall']:.1%} of identifiers planted into {card['notes']} of its notes, and "
             f"{card['over_redaction']:.2%} of the notes as they are"
         )
+        if leaks := card.get("leaks"):
+            what = "names and numbers" if leaks["names"] else "numbers"
+            lines.append(
+                f"            searched: {leaks['rows']:,} rows hold none of {leaks['values']:,} {what} taken out"
+            )
+            if leaks["key"] == "none":
+                lines.append("            no site key (MEDICAL_CORPUS_KEY_FILE): notes keep the hospital's own ids")
     if content["restricted"]:
         lines.append("restricted  holds credentialed or private text: files are readable by you alone; do not publish")
     return "\n".join(lines) + "\n"
