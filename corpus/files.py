@@ -36,11 +36,14 @@ def writing(path: Path, mode: int = 0o644) -> Iterator[Path]:
     """Yields a path beside `path`; when the block ends well, that file becomes `path` at once.
 
     The bytes and the folder's entry are on disk before this returns. When the block fails,
-    nothing of it stays.
+    nothing of it stays. A file for its owner alone (0600) is so from its first byte on, and so is
+    the folder that is made for it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(0o777 if mode & 0o077 else 0o700, parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
     try:
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
         yield partial
         with open(partial, "rb+") as file:
             os.fchmod(file.fileno(), mode)

@@ -258,7 +258,12 @@ def test_restricted_text_does_not_leave_by_accident(given, tmp_path, capsys):
         assert run(build, kind, tmp_path / kind) == 0
         modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / kind).rglob("*") if path.is_file()}
         assert modes == {0o600}
-        assert stat.S_IMODE((tmp_path / kind).stat().st_mode) == 0o700
+        folders = [tmp_path / kind, *(path for path in (tmp_path / kind).rglob("*") if path.is_dir())]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
+    (tmp_path / "shared").mkdir(mode=0o755)
+    (tmp_path / "shared/thesis.txt").write_text("x")
+    assert run(build, "parquet", tmp_path / "shared") == 2
+    assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o755  # what is somebody's stays as it was
 
 
 @pytest.fixture(scope="module")

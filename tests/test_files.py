@@ -214,6 +214,10 @@ def test_the_same_documents_give_the_same_bytes(tmp_path, compression):
 def test_restricted_shards_are_for_their_owner(tmp_path):
     write(tmp_path / "a", some(1), mode=shards.RESTRICTED)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+    with writing(tmp_path / "folder/b", 0o600) as partial:
+        partial.write_text("half of it")
+        assert partial.stat().st_mode & 0o777 == 0o600  # while it is written, too
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_known_value_is_refused_by_the_writer_and_nothing_stays(tmp_path):

@@ -28,7 +28,7 @@ class Folder:
 
     def prepare(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        if self.mode == 0o600:
+        if self.mode == 0o600 and not any(self.path.iterdir()):  # of a folder in use, its owner decides
             self.path.chmod(0o700)
         shutil.rmtree(self.stage, ignore_errors=True)
 
@@ -46,6 +46,9 @@ class Folder:
             os.fsync(file.fileno())
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        if self.mode == 0o600:
+            for above in Path(name).parents[:-1]:
+                (self.path / above).chmod(0o700)
         os.replace(staged, path)
 
     def delete(self, name: str) -> None:
