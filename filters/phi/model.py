@@ -113,6 +113,8 @@ class Model:
         key = (offset, word)
         found = self._words.get(key)
         if found is None:
+            if len(self._words) > 1 << 17:
+                self._words.clear()
             found = self._words[key] = self._sum(_single(offset, word))
         return found
 
