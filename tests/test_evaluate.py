@@ -2,12 +2,14 @@
 
 import json
 import logging
+from random import Random
 
 import pytest
 
 from tests import harness
 from trainer import evaluate, results
 from trainer.tasks import parse, score
+from trainer.tasks.rows import load
 
 FOUR = "pubmedqa,medqa,medmcqa,mmlu-medical"
 
@@ -162,6 +164,62 @@ def test_files_that_are_not_there_are_asked_for(model, tmp_path, capsys):
     args = ["--model", str(model), "--data", str(tmp_path), "--tasks", "medmcqa", "--out", str(tmp_path / "out")]
     assert evaluate.main(args) == 2
     assert "dev.json of medmcqa.github.io" in capsys.readouterr().err
+
+
+def test_sets_of_the_hub_are_laid_into_the_folder_that_builds_are_cleaned_against(tmp_path, capsys):
+    from filters.contamination import Contamination
+    from trainer.tasks.hub import fetch
+
+    (tmp_path / "hub").mkdir()
+    row = {"id": "1", "sent1": harness.said(Random(9), 30), "ending0": "a", "ending1": "b", "label": 1}
+    for split in ("train", "test"):
+        (tmp_path / f"hub/{split}.jsonl").write_text(json.dumps(row | {"id": split}) + "\n")
+    written = fetch(f"medqa={tmp_path}/hub", tmp_path / "data")
+    assert [path.name for path in written] == ["train.jsonl", "test.jsonl"]
+    assert [row["item"] for row in load(benchmark="medqa", data=str(tmp_path / "data"))["test"]] == ["test/0"]
+    assert Contamination.against(tmp_path / "data").index.items == {"medqa": 1}
+    with pytest.raises(ValueError, match="NAME one of"):
+        fetch("medqa5=x", tmp_path)
+    with pytest.raises(ValueError, match="--hub medqa=/nowhere"):
+        fetch("medqa=/nowhere/at/all", tmp_path)
+
+
+def test_whether_a_build_was_cleaned_against_what_is_asked_is_said(folder, tmp_path):
+    from corpus import manifest
+    from corpus.sources.benchmarks import digest
+
+    for recipe, words in (
+        (f"Contamination(benchmarks={digest(folder)!r}, length=5)", "exactly these"),
+        ("Contamination(benchmarks='sha256:00', length=5)", "other files"),
+        ("Repair()", "not cleaned"),
+    ):
+        manifest.write(tmp_path / manifest.NAME, {"format": 1, "recipe": recipe})
+        assert words in evaluate.cleaned(tmp_path, folder)
+    # The filter's own words for it.
+    from filters.contamination import Contamination
+
+    assert f"benchmarks={digest(folder)!r}" in repr(Contamination.against(folder))
+
+
+def test_bertscore_is_one_for_the_same_and_falls_with_other_words(tmp_path):
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    from trainer.tasks.bertscore import f1
+
+    path = harness.model(tmp_path)
+    torch.manual_seed(0)
+    size = len(AutoTokenizer.from_pretrained(path))
+    config = BertConfig(
+        vocab_size=size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
+    )
+    BertModel(config).save_pretrained(path)
+    same, other, none = f1(["acute heart", "liver dose", ""], ["acute heart", "lung oral", "x"], f"{path}:1")
+    assert same == pytest.approx(1, abs=1e-5)
+    assert other < 0.99
+    assert none == 0
+    with pytest.raises(ValueError, match="--bertscore"):
+        f1(["a"], ["b"], str(tmp_path / "none"))
 
 
 LETTERS, OPTIONS = list("ABCD"), ["A heart", "Both lungs", "Calcium", "Don't know"]

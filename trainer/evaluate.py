@@ -28,6 +28,7 @@ if not __package__:  # run as a script: the packages lie beside this file's fold
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ.setdefault("TQDM_DISABLE", "1")  # before the harness is imported: progress is said by journal.say
 
+from corpus import manifest
 from corpus.files import digest as digest_of
 from corpus.sources.benchmarks import digest
 from trainer import results, tasks
@@ -51,6 +52,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--chat", action="store_true", help="put prompts into the tokenizer's chat template")
     parser.add_argument("--max-tokens", type=int, help="of a generated answer, if not the task's own number")
     parser.add_argument("--legacy-match", action="store_true", help="show the paper's own way of matching beside")
+    parser.add_argument("--bertscore", metavar="MODEL", help="score summaries by it, too, like roberta-large:17")
+    parser.add_argument("--hub", action="append", default=[], metavar="NAME=ID", help="fetch a set into --data first")
+    parser.add_argument("--build", type=Path, help="say whether this build was cleaned against what is asked")
     parser.add_argument("--seed", type=int, default=1234, help="of the choice of examples")
     local = parser.add_argument_group("models on this machine")
     local.add_argument("--backend", default="hf", choices=("hf", "vllm"), help="what runs them")
@@ -200,7 +204,15 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
     """Asks, scores and writes; returns what stands in results.json."""
     for name in ("lm_eval", "lm-eval"):
         logging.getLogger(name).setLevel(logging.ERROR)  # its warnings quote items
+    for said in given.hub:
+        if given.data is None:
+            raise ValueError(f"--hub {said}: say --data DIR, where it is laid for builds to be cleaned against")
+        from trainer.tasks.hub import fetch
+
+        say(f"fetched {', '.join(map(str, fetch(said, given.data)))}")
     ours, theirs = chosen(given)
+    if given.build:
+        say(cleaned(given.build, given.data))
     mode = 0o600 if any(tasks.TASKS[name].credentialed for name, _ in ours) else 0o644
     private(given.out, mode)
     import lm_eval
@@ -250,6 +262,12 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
         kept = {each: value for each, value in scores.items() if isinstance(value, int | float)}
         samples = held["samples"].get(key, [])
         records[f"{name}-{way}"] = rows = sorted(map(results.record, samples), key=lambda row: str(row["item"]))
+        if given.bertscore and "rougeL" in kept:
+            from trainer.tasks.bertscore import f1
+
+            marks = f1([row["output"] for row in rows], [row["gold"] for row in rows], given.bertscore)
+            kept["bertscore"] = sum(marks) / len(marks)
+            rows[:] = [row | {"bertscore": mark} for row, mark in zip(rows, marks, strict=True)]
         shots = held["n-shot"].get(key, given.shots)
         content["results"].setdefault(name, {})[way] = {"items": len(rows), "shots": shots, **kept}
         if subjects := results.by_subject(rows):
@@ -260,6 +278,16 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
         }
     results.write(given.out, content, records, mode)
     return content
+
+
+def cleaned(build: Path, data: Path | None) -> str:
+    """Whether a build holds none of what is asked, by its recipe: the filter names the digest of its benchmarks."""
+    recipe = str(manifest.load(build).get("recipe"))
+    if data is not None and f"benchmarks={digest(data)!r}" in recipe:
+        return f"{build} was cleaned against exactly these files"
+    if "Contamination(" in recipe:
+        return f"warning: {build} was cleaned against other files than those of {data}: scores may be too good"
+    return f"warning: {build} was not cleaned against any benchmark: scores may be too good"
 
 
 def private(out: Path, mode: int) -> None:

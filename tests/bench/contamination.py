@@ -90,7 +90,7 @@ def alarms(filter: Contamination, raw: Path, most: int) -> None:
     """Every document of the raw folder that goes, and the nearest that stay."""
     near: list[tuple[float, str]] = []
     gone = count = size = 0
-    close = replace(filter, threshold=filter.threshold / 2, least=filter.least - 3)
+    close = replace(filter, threshold=filter.threshold / 2, least=filter.least - 3, exam_least=filter.exam_least - 1)
     spent = 0.0
     repair = Repair()
     for document in documents(raw, most):
@@ -167,10 +167,16 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=Contamination.length)
     parser.add_argument("--threshold", type=float, default=Contamination.threshold)
     parser.add_argument("--least", type=int, default=Contamination.least)
+    parser.add_argument("--exam-least", type=int, default=Contamination.exam_least)
     given = parser.parse_args()
 
     start = time.process_time()
-    values = {"length": given.length, "threshold": given.threshold, "least": given.least}
+    values = {
+        "length": given.length,
+        "threshold": given.threshold,
+        "least": given.least,
+        "exam_least": given.exam_least,
+    }
     filter = Contamination.against(given.benchmarks, **values)
     index = filter.index
     spent = time.process_time() - start
