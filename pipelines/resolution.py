@@ -15,7 +15,8 @@ from pipelines.dedup import Duplicates, Part, Run, Summary
 from pipelines.neighbours import Place
 
 DEVIATIONS = 3.5  # of a sketch's agreement: one pair of 4,300 lies farther below its true Jaccard
-PAIRS_AT_ONCE = 1 << 20  # verified by one task, so that small budgets and many workers both have work
+PAIRS_AT_ONCE = 1 << 18  # verified by one task, so that many workers have work
+BLOCK = 128 << 20  # bytes that one task settles at most, for the same reason
 PAIR = 128  # bytes that verifying takes for a pair, besides its shingles
 JOIN = 200  # bytes that telling publications apart takes for everything that joins two rows, at most
 LEAST_PLANTED = 20  # a smaller sample says nothing
@@ -298,7 +299,7 @@ class Resolution:
         for rows, node in joining:
             for piece in runs.pieces(rows):
                 weight += np.bincount(label[node(piece)] >> shift, minlength=len(weight))
-        turns = np.cumsum(weight) * bytes // self.share
+        turns = np.cumsum(weight) * bytes // min(self.share, BLOCK)
         return [0, *((np.flatnonzero(np.diff(turns)) + 1) << shift).tolist(), len(label)]
 
     def ranged(self, function: Callable[..., None], label: str, bytes: int, arguments: tuple[Any, ...]) -> list[Path]:
