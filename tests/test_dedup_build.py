@@ -1,7 +1,7 @@
 """An abstract is there as long as its full text is not: whole builds over the same abstracts."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -31,15 +31,26 @@ def article(number: int, count: int = 12) -> str:
     )
 
 
-def abstracts() -> str:
+def abstracts(numbers: Sequence[int] = ARTICLES, seed: int = 100) -> str:
     records = "".join(
         f'<PubmedArticle><MedlineCitation Status="MEDLINE" Owner="NLM"><PMID Version="1">{number}</PMID>'
         f"<Article><Journal/><ArticleTitle>Article {number}</ArticleTitle><Abstract><AbstractText>"
-        f"{paragraphs(100 + number, 1)[0]}</AbstractText></Abstract><Language>eng</Language></Article>"
+        f"{paragraphs(seed + number, 1)[0]}</AbstractText></Abstract><Language>eng</Language></Article>"
         f"</MedlineCitation></PubmedArticle>"
-        for number in ARTICLES
+        for number in numbers
     )
     return f'<?xml version="1.0"?><PubmedArticleSet>{records}</PubmedArticleSet>'
+
+
+def given(raw: Path) -> Path:
+    """A raw folder with every article and its abstract."""
+    for number in ARTICLES:
+        path = raw / "pmc" / f"PMC{number}.xml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(article(number), encoding="utf-8")
+    (raw / "pubmed").mkdir()
+    (raw / "pubmed" / "pubmed26n0001.xml").write_text(abstracts(), encoding="utf-8")
+    return raw
 
 
 def built(raw: Path, out: Path, *more: str) -> dict[str, dict]:
@@ -84,13 +95,7 @@ def decontaminated(raw: Path) -> tuple[str, ...]:
 def test_an_abstract_comes_back_when_its_full_text_goes(
     tmp_path: Path, without: Callable[[Path], tuple[str, ...]], reason: str
 ) -> None:
-    raw = tmp_path / "raw"
-    for number in ARTICLES:
-        path = raw / "pmc" / f"PMC{number}.xml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(article(number), encoding="utf-8")
-    (raw / "pubmed").mkdir()
-    (raw / "pubmed" / "pubmed26n0001.xml").write_text(abstracts(), encoding="utf-8")
+    raw = given(tmp_path / "raw")
     before = built(raw, tmp_path / "out")
     for number in ARTICLES:
         row = before[f"pubmed:{number}"]
@@ -107,3 +112,22 @@ def test_an_abstract_comes_back_when_its_full_text_goes(
 def ledger_rows(build: Path, id: str) -> list[dict]:
     books = [ledger.read(build / item["path"]) for item in manifest.load(build)["ledger"]]
     return [row for row in pa.concat_tables(books).to_pylist() if row["id"] == id]
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_update_files_give_byte_for_byte_what_a_full_run_gives(tmp_path: Path) -> None:
+    raw = given(tmp_path / "raw")
+    built(raw, tmp_path / "out")
+    layers = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "layers").rglob("*.arrow*")}
+    # A new revision of one, one that is new, and a copy of an old abstract under another number.
+    (raw / "pubmed" / "pubmed26n0002.xml").write_text(abstracts((2, 9), 200), encoding="utf-8")
+    (raw / "pubmed" / "pubmed26n0003.xml").write_text(abstracts((12,), 91), encoding="utf-8")
+    after = built(raw, tmp_path / "out")
+    assert after["pubmed:9"]["reason"] in (None, "mix.unused") and after["pubmed:12"]["twin"] is None
+    signatures = [path for path in layers if "signatures-" in path.parent.name]
+    assert len(signatures) == 10 and all(path.stat().st_mtime_ns == layers[path] for path in layers)
+    built(raw, tmp_path / "fresh")
+    assert tree((tmp_path / "out" / "build").resolve()) == tree((tmp_path / "fresh" / "build").resolve())
