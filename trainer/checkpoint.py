@@ -28,6 +28,7 @@ class State:
     recipe: dict[str, Any]
     seen: dict[str, int]  # tokens read of each group
     losses: tuple[float, ...]  # the newest, against which a spike is told
+    base: str = ""  # what tells the weights that adapters were trained beside
 
     @staticmethod
     def new(fingerprint: str, groups: Iterable[str]) -> "State":

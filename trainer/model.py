@@ -1,5 +1,6 @@
 """Models from transformers: their config, their weights, and the proof that packed documents stay apart."""
 
+import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -76,14 +77,43 @@ def whole_model(recipe: Recipe, config: PreTrainedConfig) -> PreTrainedModel:
     return AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation=recipe.attention)
 
 
+def base_digest(recipe: Recipe) -> str:
+    """What tells the weights that adapters stand beside: names, sizes and first megabytes of their files; "" for none.
+
+    No checkpoint of adapters holds them, so they must be the same when it is read.
+    """
+    if not (recipe.lora and has_weights(recipe)):
+        return ""
+    found = hashlib.sha256()
+    for path in sorted(_folder(recipe).glob("*")):
+        if path.suffix in (".safetensors", ".bin"):
+            with open(path, "rb") as file:
+                found.update(f"{path.name} {path.stat().st_size} ".encode() + file.read(4 << 20))
+    return found.hexdigest()
+
+
+def refuse_other_base(before: str, recipe: Recipe) -> None:
+    """Raises ValueError when the model's weights are not those that a checkpoint's adapters were trained beside."""
+    if before != base_digest(recipe):
+        raise ValueError(
+            f"--model {recipe.model}: its weights are not those that these adapters were trained beside; put them back "
+            "there, or begin anew with another --out"
+        )
+
+
+def _folder(recipe: Recipe) -> Path:
+    folder = Path(recipe.model)
+    if not folder.is_dir():
+        folder = Path(snapshot_download(recipe.model, allow_patterns=["*.json", "*.safetensors"]))
+    return folder
+
+
 def safetensors_of(recipe: Recipe, names: Collection[str]) -> Path | None:
     """The folder whose safetensors hold exactly these weights, so that ranks may read their own parts of them.
 
     None when the weights are stored in another way (other names, .bin files): then one rank reads them.
     """
-    folder = Path(recipe.model)
-    if not folder.is_dir():
-        folder = Path(snapshot_download(recipe.model, allow_patterns=["*.json", "*.safetensors"]))
+    folder = _folder(recipe)
     held: set[str] = set()
     for path in folder.glob("*.safetensors"):
         with safe_open(path, "pt") as file:

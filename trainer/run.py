@@ -45,9 +45,11 @@ from trainer.export import export
 from trainer.log import Log
 from trainer.model import (
     assert_documents_apart,
+    base_digest,
     load_config,
     loss_tokens,
     peak_flops,
+    refuse_other_base,
     size_and_flops,
     summed_loss,
 )
@@ -186,6 +188,8 @@ def train(args: argparse.Namespace, ranks: Ranks) -> int:
     before = checkpoint.read(found[-1]) if found else None
     recipe = choose_recipe(args, before, ranks)
     config = load_config(recipe, content["tokenizer"])
+    if before:
+        refuse_other_base(before.base, recipe)
     if args.export_hf:
         if not found:
             raise ValueError(f"--export-hf: {out} holds no finished checkpoint; train first")
@@ -198,7 +202,7 @@ def train(args: argparse.Namespace, ranks: Ranks) -> int:
     groups = [each["group"] for each in content.get("heldout", []) if each["tokens"] and recipe.validate_every]
     windows, held_out = open_windows(args.build, groups, recipe, ranks, out / "index")
     engine = parallel.make(recipe, config, ranks)
-    now = State.new(windows.fingerprint, windows.groups)
+    now = dataclasses.replace(State.new(windows.fingerprint, windows.groups), base=base_digest(recipe))
     if before:
         refuse_changed(before.fingerprint, windows)
         engine.load(found[-1], before)
