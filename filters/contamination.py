@@ -256,6 +256,10 @@ class Contamination:
         detail = f"{worst.benchmark} {worst.item}: {worst.found} of {worst.size} words"
         return Drop("contamination.text", detail, marked.marks)
 
+    def limits(self, kind: str | None) -> dict[str, str]:
+        """Mark -> what it must be, in a document of any kind."""
+        return {"contamination.overlap": f"less than {self.threshold}"}
+
     def hits(self, text: str) -> list[Hit]:
         """The items that are found in a text, in the order of the index."""
         index = self.index

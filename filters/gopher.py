@@ -223,6 +223,17 @@ def _covered(letters: str, offsets: list[int], n: int) -> int:
             seen.add(gram)
     return total
 
+    def limits(self, kind: str | None) -> dict[str, str]:
+        """Mark -> what it must be in a document of a kind; empty where nothing is asked."""
+        judge = dict(self.others).get(kind or "", self)
+        if judge is None:
+            return {}
+        return {
+            "gopher.words": f"{judge.min_doc_words:,} to {judge.max_doc_words:,}",
+            "gopher.mean_word": f"{judge.min_avg_word_length} to {judge.max_avg_word_length}",
+            "gopher.alpha": f"at least {judge.max_non_alpha_words_ratio}",  # datatrove's name says the contrary
+        }
+
 
 _PARAGRAPHS = re.compile(r"\n{2,}")
 _LINES = re.compile(r"\n+")
@@ -290,6 +301,17 @@ class GopherRepetition:
             if limit and share > limit:
                 return self._drop(marked, reason, share, limit)
         return self._runs(marked)
+
+    def limits(self, kind: str | None) -> dict[str, str]:
+        """Mark -> what it must be in a document of a kind; empty where nothing is asked."""
+        judge = dict(self.others).get(kind or "", self)
+        if judge is None:
+            return {}
+        runs = {f"gopher.top_{n}_gram": limit for n, limit in judge.top_n_grams}
+        runs |= {f"gopher.duplicated_{n}_n_grams": limit for n, limit in judge.dup_n_grams}
+        shares = {"gopher.dup_lines": judge.dup_line_char_frac, "gopher.dup_paragraphs": judge.dup_para_char_frac}
+        shares |= {"gopher.dup_line_frac": judge.dup_line_frac, "gopher.dup_para_frac": judge.dup_para_frac}
+        return {mark: f"at most {limit}" for mark, limit in (shares | runs).items() if limit}
 
     @staticmethod
     def _drop(document: Document, reason: str, share: float, limit: float) -> Drop:

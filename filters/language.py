@@ -97,6 +97,10 @@ class Language:
         detail = f"{commonest}: {names} in {kept} of {judged} places, less than {self.min_share}"
         return Drop(f"language.not_{'_'.join(self.keep)}", detail, marked.marks)
 
+    def limits(self, kind: str | None) -> dict[str, str]:
+        """Mark -> what it must be in a document of a kind; empty where nothing is asked."""
+        return {} if kind in self.skip else {"language.share": f"at least {self.min_share}"}
+
     def _foreign(self, place: str, length: int) -> bool:
         """Whether an answer that is not in `keep` stands; `length` is that of the whole text."""
         answer = _detector().detect_details(place)

@@ -161,3 +161,17 @@ class Quality:
         if found.line > self.max_line:
             return "quality.long_line", f"{found.line} > {self.max_line} characters"
         return None
+
+    def limits(self, kind: str | None) -> dict[str, str]:
+        """Mark -> what it must be in a document of a kind; empty where nothing is asked."""
+        judge = dict(self.others).get(kind or "", self)
+        if judge is None:
+            return {}
+        return {
+            "quality.words": f"{judge.min_words:,} to {judge.max_words:,}",
+            "quality.letters": f"at least {judge.min_letters}",
+            "quality.mean_word": f"{judge.min_mean_word} to {judge.max_mean_word}",
+            "quality.repeated": f"at most {judge.max_repeated}",
+            "quality.bullets": f"at most {judge.max_bullets}",
+            "quality.line": f"at most {judge.max_line:,}",
+        }

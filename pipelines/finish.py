@@ -201,6 +201,7 @@ def make(
         "apart": apart,
         "duplicates": twins,
         "deidentification": dict(cards),
+        "limits": _limits(order, inputs),
         "sources": _sources(order, inputs),
         **written,
     }
@@ -343,6 +344,21 @@ def _tokenizer(order: Order, build: Path) -> dict[str, Any]:
         "width": loaded.width,
         **({"template": template} if template else {}),
     }
+
+
+def _limits(order: Order, inputs: Sequence[Input]) -> dict[str, Any]:
+    """Source -> kind of text ("" for all others) -> mark -> what the recipe asks of it; and of copies."""
+    found: dict[str, Any] = {}
+    for stream in {i.stream.source.name: i.stream for i in inputs}.values():
+        judges = [one for one in stream.filters if hasattr(one, "limits")]
+        kinds = {"", *(kind for one in judges for kind, _ in getattr(one, "others", ()))}
+        kinds |= {kind for one in judges for kind in getattr(one, "skip", ())}
+        found[stream.source.name] = {
+            kind: {mark: asked for one in judges for mark, asked in one.limits(kind).items()} for kind in sorted(kinds)
+        }
+    copies = order.recipe.duplicates
+    kinds = f", {' and '.join(copies.templated)} {copies.templated_threshold}" if copies.templated else ""
+    return found | {"duplicates": f"at least {copies.threshold}{kinds}"}
 
 
 def _sources(order: Order, inputs: Sequence[Input]) -> list[dict[str, Any]]:

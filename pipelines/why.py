@@ -51,7 +51,8 @@ def rows(id: str, build: Path) -> list[dict[str, Any]]:
 def story(id: str, build: Path) -> str:
     """The rows of an id in words."""
     lines = []
-    shards = [item["path"] for item in manifest.load(build)["shards"]]
+    content = manifest.load(build)
+    shards = [item["path"] for item in content["shards"]]
     for row in rows(id, build):
         lines.append(f"{row['id']}: {row['status']}")
         lines.append(
@@ -59,12 +60,15 @@ def story(id: str, build: Path) -> str:
         )
         if row["kind"]:
             lines.append(f"  kind {row['kind']}, group {row['group']} of the mix")
+        limits = content["limits"][row["source"]]
+        asked = limits.get(row["kind"] or "", limits[""])
         for name, value in json.loads(row["marks"] or "{}").items():
-            lines.append(f"  measured {name} = {value}")
+            lines.append(f"  measured {name} = {value}" + (f" (asked: {asked[name]})" if name in asked else ""))
         if row["reason"]:
             lines.append(f"  dropped by {row['reason']}" + (f": {row['detail']}" if row["detail"] else ""))
         if row["twin"]:
-            alike = f", similarity {row['similarity']:.3f}" if row["similarity"] is not None else ""
+            least = content["limits"]["duplicates"]
+            alike = f", similarity {row['similarity']:.3f} (copies: {least})" if row["similarity"] is not None else ""
             lines.append(f"  in its place stays {row['twin']}{alike}")
         if row["tokens"] is not None:
             lines.append(f"  {row['tokens']:,} tokens")

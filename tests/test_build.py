@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -379,3 +380,15 @@ def test_restricted_text_lies_apart_when_it_must(out, tmp_path, capsys):
     capsys.readouterr()
     assert export.main([str(out / "build"), "--to", "parquet", "--dest", str(tmp_path / "p"), "--public"]) == 2
     assert "one with --apart" in capsys.readouterr().err
+
+
+def test_why_says_every_value_against_its_threshold(fates, built, content):
+    """As the recipe asks it of the kind of text that the document is."""
+    short = next(rows[0]["id"] for rows in fates.values() if rows[0]["reason"] == "contamination.text")
+    assert re.search(r"contamination.overlap = [\d.]+ \(asked: less than 0.\d+\)", why.story(short, built))
+    paper = next(rows[0]["id"] for rows in fates.values() if rows[0]["kind"] == "fulltext")
+    told = why.story(paper, built)
+    assert re.search(r"quality.words = \d+ \(asked: 100 to 2,000,000\)", told)
+    assert re.search(r"gopher.dup_lines = [\d.]+ \(asked: at most 0.2\)", told)
+    near = next(rows[0]["id"] for rows in fates.values() if rows[0]["reason"] == "duplicate.near")
+    assert re.search(r"similarity 0.\d+ \(copies: at least 0.7, note and report 0.85\)", why.story(near, built))

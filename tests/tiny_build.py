@@ -99,6 +99,7 @@ def make(folder: Path, given: list[Row], *, per_shard: int = 16, width: int = 16
         "tokenizer": {"name": "tiny", "kind": "sentencepiece", "file": "tokenizer/tiny.model",
                       "sha256": digest(tokenizer)[7:], "vocabulary": 32_000, "bos": BOS, "eos": EOS, "width": width},
         "restricted": restricted, "apart": False, "counted": {}, "duplicates": {}, "deidentification": {},
+        "limits": {name: {"": {}} for name in GROUP_OF} | {"duplicates": "at least 0.8"},
         "sources": sources, "shards": listed, "heldout": held,
         "ledger": books,
     }  # fmt: skip
