@@ -347,35 +347,38 @@ def table(given: argparse.Namespace) -> None:
     form = "{:>9} {:<14} {:>8} {:>8} {:>10} {:>7} {:>7} {:>7} {:>7} {:>9} {:>7} {:>7} {:>7}"
     names = ("documents", "program", "cpu-s", "wall-s", "docs/cpu-s", "slower", "MB", "own MB", "KB/doc")
     print(form.format(*names, "precision", *RECALLS), flush=True)
-    for documents in given.documents:
-        best = None
-        for program in given.only:
-            if program in SLOW and documents != given.documents[0]:
-                continue
-            size = min(documents, SLOW.get(program, documents))
-            folder = given.folder / str(size)
-            start = [sys.executable, "-m", "tests.bench.dedup", "--folder", str(folder), "--documents", str(size)]
-            texts = ["--texts", *map(str, given.texts)] if given.texts else []
-            subprocess.run([*start, *texts, "--run", "make"], cwd=HERE.parents[2], check=True)
-            python = sys.executable if program == "this project" else interpreter(program, given.peers)
-            if python is None:
-                print(form.format(size, program, "not installed", *[""] * 10))
-                continue
-            out = folder / program / "removed.txt"
-            subprocess.run(["rm", "-rf", str(out.parent)], check=True)
-            out.parent.mkdir()
-            if program == "this project":
-                command = [*start, "--out", str(out), "--run", program]
-                command += ["--memory", str(given.memory), "--workers", str(given.workers)]
-            else:
-                command = [python, str(HERE.with_name("dedup_peers.py")), program, str(folder), str(out)]
-            cost = measured(command)
-            score = scored(folder, out.read_text().split())
-            speed = size / cost["cpu"]
-            best = best or speed
-            numbers = [f"{cost['cpu']:.1f}", f"{cost['wall']:.1f}", f"{speed:,.0f}", f"{best / speed:.1f}x"]
-            numbers += [f"{cost['MB']:.0f}", f"{cost['own MB']:.0f}", f"{cost['MB'] * 1000 / size:.2f}"]
-            print(form.format(size, program, *numbers, *(f"{value:.4f}" for value in score.values())), flush=True)
+    first = given.documents[0]
+    fast = [program for program in given.only if program not in SLOW]
+    slow = [(min(SLOW[program], first), program) for program in given.only if program in SLOW]
+    jobs = [(first, program) for program in fast] + [job for job in slow if job[0] == first]
+    jobs += [(size, program) for size in given.documents[1:] for program in fast]
+    jobs += [job for job in slow if job[0] != first]
+    best: dict[int, float] = {}
+    for size, program in jobs:
+        folder = given.folder / str(size)
+        start = [sys.executable, "-m", "tests.bench.dedup", "--folder", str(folder), "--documents", str(size)]
+        texts = ["--texts", *map(str, given.texts)] if given.texts else []
+        subprocess.run([*start, *texts, "--run", "make"], cwd=HERE.parents[2], check=True)
+        python = sys.executable if program == "this project" else interpreter(program, given.peers)
+        if python is None:
+            print(form.format(size, program, "not installed", *[""] * 10))
+            continue
+        out = folder / program / "removed.txt"
+        subprocess.run(["rm", "-rf", str(out.parent)], check=True)
+        out.parent.mkdir()
+        if program == "this project":
+            command = [*start, "--out", str(out), "--run", program]
+            command += ["--memory", str(given.memory), "--workers", str(given.workers)]
+        else:
+            command = [python, str(HERE.with_name("dedup_peers.py")), program, str(folder), str(out)]
+        cost = measured(command)
+        score = scored(folder, out.read_text().split())
+        speed = size / cost["cpu"]
+        best.setdefault(first if program in SLOW else size, speed)
+        slower = best[first if program in SLOW else size] / speed
+        numbers = [f"{cost['cpu']:.1f}", f"{cost['wall']:.1f}", f"{speed:,.0f}", f"{slower:.1f}x"]
+        numbers += [f"{cost['MB']:.0f}", f"{cost['own MB']:.0f}", f"{cost['MB'] * 1000 / size:.2f}"]
+        print(form.format(size, program, *numbers, *(f"{value:.4f}" for value in score.values())), flush=True)
 
 
 if __name__ == "__main__":
