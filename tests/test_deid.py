@@ -127,6 +127,27 @@ def test_an_initial_is_a_name_where_people_stand() -> None:
     assert masked(innocent) == innocent
 
 
+@pytest.mark.parametrize(
+    ("text", "out"),
+    [
+        ("Consult: ID (Patel) recs appreciated.", "Consult: ID ([NAME]) recs appreciated."),
+        ("Notified Sarah, RN at 0300.", "Notified [NAME], RN at 0300."),
+        ("Ms Ng is a 45 yo F.", "Ms [NAME] is a 45 yo F."),
+        ("Mom (Tina) updated by phone.", "Mom ([NAME]) updated by phone."),
+        ("Discussed by Drs. Katz and Lindholm.", "Discussed by Drs. [NAME] and [NAME]."),
+        ("Hi Victor, your labs are normal.", "Hi [NAME], your labs are normal."),
+        ("Today Pearl denies any pain.", "Today [NAME] denies any pain."),
+        ("Garcia, Ernestina A was admitted overnight.", "[NAME] was admitted overnight."),
+        ("Lives at 221B Baker Street, London NW1 6XE.", "Lives at [STREET], [CITY] [ZIP]."),
+        ("Follow up in Aug.", "Follow up in [DATE]."),
+        ("No significant MR. Mitral inflow is normal. (Lasix)", "No significant MR. Mitral inflow is normal. (Lasix)"),
+        ("He travelled to Mexico and lives in Albuquerque.", "He travelled to Mexico and lives in [CITY]."),
+    ],
+)
+def test_contexts_that_no_canary_has(text: str, out: str) -> None:
+    assert masked(text) == out
+
+
 def test_a_name_found_once_is_masked_everywhere() -> None:
     out = masked("Dr. Zbrowska saw him. Plan per Zbrowska. ZBROWSKA will call. The sound was clear.")
     assert "brow" not in out.lower().replace("brows", "") and "ZBROWSKA" not in out

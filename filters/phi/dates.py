@@ -108,7 +108,7 @@ MONTH_ALONE = Rule(
     "DATE",
     "date_month",
     r"(?<!\w)(?:(?i:in|since|last|until|till|this|next|early|late|mid|of|by|from|during|before|after|around|between|and|through|to)[ -](?:early |late |mid[- ])?)"
-    r"(?P<what>January|February|March|April|June|July|August|September|October|November|December|May(?= (?:of|and|when|she|he|the|for|with|to\b|or\b|was)|[.,;)\n]))(?![\w-])",
+    r"(?P<what>January|February|March|April|June|July|August|September|October|November|December|May(?= (?:of|and|when|she|he|the|for|with|to\b|or\b|was)|[.,;)\n])|(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)(?=[.,;)\n]|$))(?![\w-])",
     _NEAR,
 )
 MONTH_NUMBER_YEAR = Rule("DATE", "date_mm_yyyy", rf"(?<![\w/.-])(?:1[0-2]|0?[1-9])[/-]{_YEAR}(?![\w/]|[.-]\d)", NUMBERS)

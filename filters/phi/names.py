@@ -8,6 +8,7 @@ import regex
 
 from filters.phi import model
 from filters.phi.beside import accented, alone, commas, groups, lower_pairs, pairs, trimmed
+from filters.phi.lists import cities
 from filters.phi.mentions import again
 from filters.phi.proof import OPENS, SAYS, STATE, cut, eponym, familiar, plain, proof, with_kin
 from filters.phi.rules import TIMEOUT, Rule, matches
@@ -287,12 +288,21 @@ class Names:
             yield from pairs(text, group)
         elif not group[0][2].isascii() and group[0][3].family and accented(text, group[0]):
             yield Span(start, group[0][1], "NAME", "accented")
+        elif _familiar_aside(text, group[0]):
+            yield Span(start, group[0][1], "NAME", "aside")
         elif group[0][3].given > 1 and alone(text, group[0]):
             yield Span(start, group[0][1], "NAME", "given")
         elif group[0][3].given and SAYS.match(text, group[0][1]) and OPENS.search(text, max(0, start - 14), start):
             yield Span(start, group[0][1], "NAME", "says")
         elif group[0][3].given and not group[0][3].common and with_kin(text, group[0][1]):
             yield Span(start, group[0][1], "NAME", "kin")
+
+
+def _familiar_aside(text: str, word: "tuple[int, int, str, Traits]") -> bool:
+    """`ID (Patel) recs appreciated`: one of the commonest names alone in brackets, and no town."""
+    start, end, written, known = word
+    sure = familiar(known) and not known.stop and not known.eponym and not written.isupper()
+    return sure and text[start - 1 : start] == "(" and text[end : end + 1] == ")" and written.lower() not in cities()
 
 
 def _label_before(lower: str, at: int) -> str | None:
