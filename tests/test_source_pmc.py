@@ -267,6 +267,10 @@ def test_a_formula_is_read_once_30(tmp_path, formula, reads):
             "∑_(i = 1)ⁿi",
         ),
         ("<semantics><mi>x</mi><annotation>x</annotation></semantics>", "x"),
+        (
+            "<mi>a</mi><mi>t</mi><mo>&#x2009;</mo><mo>&#x2009;</mo><mi>r</mi><mi>e</mi><mo>&#x2062;</mo><mi>s</mi>",
+            "at res",
+        ),
     ],
 )
 def test_mathml_reads_as_a_line_30(tmp_path, mathml, reads):

@@ -34,6 +34,7 @@ _ACCENTS |= {
     "∧": "\u0302",
 }
 _HIDDEN = {"", "annotation", "annotation-xml", "mphantom", "maligngroup", "malignmark", "none", "mprescripts"}
+_GAPS = {"\u2002", "\u2003", "\u2004", "\u2005", "\u2009", "\u00a0", "\u205f"}
 _INVISIBLE = str.maketrans("", "", "\u2061\u2062\u2063\u2064\u200b\u200a\ufeff")
 
 
@@ -57,9 +58,10 @@ def _atom(text: str) -> bool:
 
 @lru_cache(512)
 def _sign(text: str) -> str:
-    """An operator as it is written."""
-    sign = text.translate(_INVISIBLE).strip()
-    return _SIGNS.get(sign, sign)
+    """An operator as it is written; one that is white space parts words, as in letters set one by one."""
+    sign = text.translate(_INVISIBLE)
+    bare = sign.strip()
+    return _SIGNS.get(bare, bare) if bare else " " * (sign in _GAPS)
 
 
 def _wrapped(text: str) -> str:
@@ -81,7 +83,8 @@ class _Line:
             name = LOCAL[element.tag]
             if name == "mo":
                 sign = _sign(element.text or "")
-                if not sign:
+                if not sign.strip():
+                    out += sign if out[-1:] not in ("", " ") else ""
                     continue
                 if sign in _SPACED:
                     # an operator at the start, or after another, is a sign: −1, not − 1
