@@ -141,5 +141,5 @@ def uncite(text: str) -> str:
         text, count = _GROUP.subn(_group, text)
         if not count:
             break
-    text = _CHAIN.sub(CITED, text.replace("\x05", CITED).replace(_DATED, CITED))
-    return _remove(text)
+    text = text.replace("\x05", CITED).replace(_DATED, CITED)
+    return _remove(_CHAIN.sub(CITED, text) if text.count(CITED) > 1 else text)

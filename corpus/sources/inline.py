@@ -186,7 +186,11 @@ _LOOSE = re.compile(r" +([.,;)\]])(?= |$)")
 
 
 def last(pieces: list[str]) -> str:
-    return next((piece[-1] for piece in reversed(pieces) if piece), "")
+    """The character that was written last."""
+    for piece in reversed(pieces):
+        if piece:
+            return piece[-1]
+    return ""
 
 
 def _unpaired(text: str) -> tuple[str, str]:
