@@ -137,10 +137,11 @@ Part = str | int  # a template's own words, or the number of a turn
 
 @dataclass(frozen=True)
 class Layout:
-    """What a template writes for a sequence of roles: up to the last answer, and from it on."""
+    """What a template writes for a sequence of roles: up to the last answer, and from it on; and whether BOS itself."""
 
     prompt: tuple[Part, ...]
     answer: tuple[Part, ...]
+    begun: bool
 
 
 @lru_cache(maxsize=8)
@@ -185,11 +186,12 @@ def _layout(source: str, roles: tuple[str, ...], bos: str, eos: str) -> Layout:
         if [int(place) for place in _HOLE.findall(text)] != list(range(many)):
             raise ValueError(f"the chat template leaves out or repeats what is said by {', '.join(roles[:many])}")
     answer = whole[len(prompt) :]
-    if bos and prompt.startswith(bos):
+    begun = bool(bos) and prompt.startswith(bos)
+    if begun:
         prompt = prompt[len(bos) :]
     if eos and answer.rstrip().endswith(eos):
         answer = answer.rstrip()[: -len(eos)]
-    return Layout(_parts(prompt), _parts(answer))
+    return Layout(_parts(prompt), _parts(answer), begun)
 
 
 def _parts(text: str) -> tuple[Part, ...]:
@@ -212,6 +214,7 @@ class Writer:
         longest = sorted(self.special, key=len, reverse=True)
         self._split = re.compile("|".join(map(re.escape, longest))) if longest else None
         self.independent = _independent(self)
+        self.begun = self.layout(_TRIED[0]).begun
 
     def layout(self, roles: tuple[str, ...]) -> Layout:
         return _layout(self.template.source, roles, self.bos, self.eos)
@@ -273,7 +276,7 @@ class Writer:
         for prompt, answer in made:
             ids = array(code, [self.tokenizer.bos])
             for place, piece in enumerate(prompt):
-                ids.extend(self._ids(piece, encoded, first=place == 0))
+                ids.extend(self._ids(piece, encoded, first=place == 0 and not self.begun))
             many = len(ids)
             for place, piece in enumerate(answer):
                 if place == 0 and isinstance(piece, str) and prompt and isinstance(prompt[-1], str):

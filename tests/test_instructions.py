@@ -328,6 +328,24 @@ def chatty(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory) -> Path:
+    """LLaMA's pieces as newer tokenizer.json have them: a space goes before what stands first of all alone."""
+    pytest.importorskip("torch", reason="torch is the extra 'train'")
+    pytest.importorskip("transformers", reason="transformers is the extra 'train'")
+    import sentencepiece
+
+    from trainer.export import from_sentencepiece
+
+    folder = tmp_path_factory.mktemp("newer")
+    made = from_sentencepiece(sentencepiece.SentencePieceProcessor(model_file=str(load("mistral-v1").file)))
+    made.normalizer = None
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    made.add_special_tokens(["<s>", "</s>", "<|im_start|>", "<|im_end|>"])
+    made.save(str(folder / "tokenizer.json"))
+    return folder
+
+
 def transformers_of(tokenizer: str, folder: Path):
     pytest.importorskip("torch", reason="torch is the extra 'train'")
     transformers = pytest.importorskip("transformers", reason="transformers is the extra 'train'")
@@ -345,11 +363,12 @@ def transformers_of(tokenizer: str, folder: Path):
     )
 
 
-@pytest.mark.parametrize("tokenizer", ["mistral-v1", "chatty"])
+@pytest.mark.parametrize("tokenizer", ["mistral-v1", "chatty", "newer"])
 @pytest.mark.parametrize("name", chat.NAMED)
-def test_ids_and_prompts_are_those_of_transformers(tokenizer, name, chatty):
-    theirs = transformers_of(tokenizer, chatty)
-    used = load(tokenizer if tokenizer == "mistral-v1" else str(chatty))
+def test_ids_and_prompts_are_those_of_transformers(tokenizer, name, chatty, newer):
+    folder = {"chatty": chatty, "newer": newer}.get(tokenizer, Path())
+    theirs = transformers_of(tokenizer, folder)
+    used = load(tokenizer if tokenizer == "mistral-v1" else str(folder))
     documents = Tokens(used, chat.load(name, used)).batch([said(turns) for turns in TALK])
     for turns, document in zip(TALK, documents, strict=True):
         messages = [{"role": turn.role, "content": turn.text} for turn in turns]

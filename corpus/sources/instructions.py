@@ -86,7 +86,11 @@ class Instructions:
     def absent(self) -> str:
         """What to do when there are no files of this group."""
         mine = [one for one in self.sets if one.group == self.group]
-        told = [f"{one.name} is {one.advice.format(name=one.name)}" for one in mine if not one.hub]
+        brought: dict[str, list[str]] = {}
+        for one in mine:
+            if not one.hub:
+                brought.setdefault(one.advice, []).append(one.name)
+        told = [f"{', '.join(names)}: {advice}" for advice, names in brought.items()]
         hub = ", ".join(one.name for one in mine if one.hub)
         if hub:
             told.insert(0, f"{hub}: python -m pipelines.fetch {self.name} --recipe instruct --dest DIR")

@@ -54,15 +54,17 @@ class Set:
     advice: str = ""
 
 
-_BRING = "lay your own files in instructions/{name}, in one of the forms of corpus/sources/instructions.py"
+_BRING = "not published: lay your own files in instructions/SET, in one of the forms of corpus/sources/instructions.py"
 _PHYSIONET = (
-    "made of MIMIC's notes, for which PhysioNet's credentials and data use agreement are needed: make or lay them in "
-    "instructions/{name}"
+    "made of MIMIC's notes, for which PhysioNet's credentials and data use agreement are needed: make them, and lay "
+    "them in instructions/SET"
 )
 _UMLS = (
     "made of UMLS, for which NLM's licence is needed (uts.nlm.nih.gov): lay questions about its relations in "
-    "instructions/{name}"
+    "instructions/SET"
 )
+_NLM = "made of articles: lay files of NLM's baseline in instructions/SET"
+_PMC = "made of articles: lay articles of PMC in instructions/SET"
 _MEADOW = "medalpaca/medical_meadow_"
 
 SETS = (
@@ -88,9 +90,9 @@ SETS = (
     Set("wikidoc-patient", "medical", f"{_MEADOW}wikidoc_patient_information", "CC", 5_942),
     Set("medicationqa", "medical", "truehealth/medicationqa"),
     Set("liveqa", "medical", "hyesunyun/liveqa_medical_trec2017"),
-    Set("guideline-qa", "medical", advice=f"not published; {_BRING}"),
-    Set("pubmed-tasks", "medical", advice="made of articles: lay files of NLM's baseline in instructions/{name}"),
-    Set("pmc-tasks", "medical", advice="made of articles: lay articles of PMC in instructions/{name}"),
+    Set("guideline-qa", "medical", advice=_BRING),
+    Set("pubmed-tasks", "medical", advice=_NLM),
+    Set("pmc-tasks", "medical", advice=_PMC),
     Set("umls-relations", "clinical", license="UMLS Metathesaurus License", advice=_UMLS),
     Set("mimic-iii-tasks", "clinical", license="PhysioNet Credentialed Health Data License", advice=_PHYSIONET),
     Set("mimic-iv-tasks", "clinical", license="PhysioNet Credentialed Health Data License", advice=_PHYSIONET),
