@@ -126,3 +126,14 @@ def test_the_command_prints_figures_and_no_words(tmp_path: Path, capfd: pytest.C
     assert audit.main([str(source), "--sample", str(sample)]) == 2
     assert "may not lie in a build" in capfd.readouterr().err
     assert audit.main([str(tmp_path / "none.csv")]) == 2
+
+
+def test_tables_are_read_by_the_columns_that_a_build_is_given(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "ward.csv"
+    source.write_text("no,what,who\n" + "".join(f'{n},"quilltrap left. {TEXT}",Quilltrap\n' for n in range(8)))
+    assert audit.main([str(source), "--columns", "text=what,id=no,known.name=who", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["over_redaction_spans"] == {"DATE": 8, "NAME": 16}
+    assert audit.main([str(source), "--columns", "text=what,known.nmae=who"]) == 2
+    assert "did you mean known.name?" in capfd.readouterr().err
