@@ -150,15 +150,15 @@ class Notes:
         """What should be known of a table before hours are spent on it, in words; reads all of it.
 
         Raises BadInput for a table that is not written as `columns` says: a column that is missing, another
-        encoding, no text in the column of texts, dates of another form. A table of something else is none of ours.
+        encoding, no text in the column of texts, dates of another form. A table of something else is told of.
         """
         rows = empty = broken = dated = undated = 0
         shapes: Counter[str] = Counter()
         with self._open(path) as table:
             try:
                 found = self._resolve(path, table)
-            except Foreign:
-                return []
+            except Foreign as error:
+                return [str(error)]
             for row in table.rows:
                 rows += 1
                 if row.problem:
@@ -261,7 +261,7 @@ class Notes:
         if text is None:
             raise Foreign(
                 f"{path}: no column of notes (looked for {', '.join(self.columns.text)}; found {table.found}); "
-                "name it with Notes(columns=Columns(text=(...)))"
+                "name it with --columns text=… if it holds notes"
             )
         known = []
         for kind, names in self.columns.known:
@@ -315,7 +315,7 @@ def _missing(path: Path, what: str, names: Sequence[str], table: Table) -> str:
     hint = f"; did you mean {spelled[0]!r}?" if spelled else ""
     return (
         f"{path}: no column {' or '.join(map(repr, names))} for {what}; found {table.found}{hint} "
-        "Correct the name in Notes(columns=Columns(...)), or take the file away"
+        "Correct the name in --columns, or take the file away"
     )
 
 
