@@ -1,7 +1,11 @@
-"""Continual pretraining on the shards of a build.
+"""Continual pretraining, and instruction tuning, on the shards of a build.
 
     torchrun --nproc-per-node 2 trainer/run.py --build out/build            # a rehearsal: a tiny model, any machine
     torchrun --nproc-per-node 8 trainer/run.py --build BUILD --recipe me-llama-13b --out runs/13b
+    torchrun --nproc-per-node 8 trainer/run.py --build TUNE --recipe instruct --lora 16 --model runs/13b/hf --out OUT
+
+Tuning is the same loop on a build of the recipe `instruct`: its rows say how many leading tokens are
+prompt and carry no loss, and `--lora` trains adapters alone; `--export-hf` merges them into the model.
 
 The same command again continues from the newest checkpoint; with fewer or more processes, too.
 What is read is decided by one integer, the number of windows that all ranks have read together.
