@@ -29,12 +29,17 @@ def main() -> None:
     given = parser.parse_args()
     import lm_eval
     from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
 
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     lm = HFLM(pretrained=given.model, dtype="float32", batch_size=8, device="cpu")
     began = time.process_time()
     held = lm_eval.simple_evaluate(
-        lm, tasks=harness.theirs(given.data, list(OURS)), limit=given.limit, bootstrap_iters=1, log_samples=True
+        lm,
+        tasks=harness.theirs(given.data, list(OURS)),
+        limit=given.limit,
+        bootstrap_iters=1,
+        task_manager=TaskManager(include_defaults=False),  # reading all its files takes 16 s of CPU
     )
     spent = {"theirs": time.process_time() - began}
     with tempfile.TemporaryDirectory() as folder:

@@ -59,7 +59,7 @@ def path(data: Path, out: Path, *, limit: int, tokens: str, steps: int, tune: in
         "--lr",
         "1e-3",
     ]
-    lora += ["--epochs", "1", "--steps", str(tune)]
+    lora += ["--epochs", "1", "--windows", "8", "--steps", str(tune)]
     run("tuning with LoRA", out / "run2/hf/config.json", *tuned, *lora)
     run("  merged", out / "run2/hf/config.json", *tuned, "--export-hf", str(out / "run2/hf"))
     ask = ["trainer/evaluate.py", "--tasks", TASKS, "--data", str(data), "--limit", str(limit), "--dtype", "float32"]
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=25, help="items of each task")
     parser.add_argument("--tokens", default="", help="of the pretraining build")
     parser.add_argument("--steps", type=int, default=40, help="of pretraining")
-    parser.add_argument("--tune", type=int, default=20, help="steps of tuning")
+    parser.add_argument("--tune", type=int, default=8, help="steps of tuning")
     given = parser.parse_args()
     began = time.monotonic()
     path(given.data, given.out, limit=given.limit, tokens=given.tokens, steps=given.steps, tune=given.tune)
