@@ -69,9 +69,10 @@ class Lines:
                 elif text := part.text:
                     add(text)
             elif name == "xref":
-                # nearly all citations are a number; a year is one by its four digits
+                # nearly all citations are a number, bare or in brackets; a year is one by its four digits
                 text = part.text or ""
-                if len(text) < 4 and text.isdecimal() and part.get("ref-type") == "bibr" and not len(part):
+                number = text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text
+                if len(number) < 4 and number.isdecimal() and part.get("ref-type") == "bibr" and not len(part):
                     add(CITED)
                 else:
                     self.xref(part, out, held, floats)

@@ -65,7 +65,8 @@ def record(data: bytes) -> tuple[bytes, list[str] | None]:
 
 _UNREAD = (b"ref-list", b"table", b"sub-article", b"response")
 _LAST = {b"sub-article", b"response"}  # behind all references and tables
-_KINDLESS = re.compile(rb"<xref(?![^<>]*\sref-type)")
+# in the order in which publishers write attributes: the last way says the same as all, and takes five times as long
+_KINDLESS = re.compile(rb"""<xref(?!\sref-type|\srid="[^"<>]*"\sref-type|[^<>]*\sref-type)""")
 _ANCHOR = re.compile(rb"""<ref\s[^<>]*?\bid\s*=\s*["'][^"'<>]*["'][^<>]*?>""")
 
 
