@@ -26,7 +26,8 @@ _TOLD = 20  # ids of documents in an error
 
 def tables(inputs: Iterable[Input]) -> dict[str, tuple[Deid, Path]]:
     """The tables of the sources whose notes were de-identified, where they lie."""
-    return {i.stream.source.name: (i.people.deid, i.people.folder) for i in inputs if i.people and i.people.made()}
+    named = {i.stream.source.name: i.people for i in inputs if i.people}
+    return {name: (one.deid, one.folder) for name, one in named.items() if one.made()}
 
 
 def searched(build: Path, paths: Sequence[str], tables: Tables) -> dict[str, Any]:

@@ -133,9 +133,9 @@ def route(order: Order, out: Path, gathered: list[tuple[Stream, list[raw.Raw]]])
     inputs = []
     for stream, files in gathered:
         sift = Layer(root, stream.source.name, repr(Sift(stream.source, stream.filters)))
-        named = People.of(stream, files, root)
+        named, others = People.of(stream, files, root), together(stream, files)
         for file in files:
-            upstream = file.sha256 + together(stream, files)
+            upstream = file.sha256 + others
             key = sift.key(f"{file.name} {upstream}")
             inputs.append(
                 Input(
