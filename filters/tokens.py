@@ -33,7 +33,7 @@ KNOWN = {
 # What models without a configuration beside them call the two, in order of preference.
 _BOS = ("<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>", "[CLS]", "<|endoftext|>")
 _EOS = ("</s>", "<eos>", "<|end_of_text|>", "<|endoftext|>", "[SEP]")
-_SIDE_FILES = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+_SIDE_FILES = ("tokenizer_config.json", "special_tokens_map.json")
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def _from_hub(name: str) -> Path:
     near = difflib.get_close_matches(name, KNOWN, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     try:
-        wanted = ["tokenizer.json", "tokenizer.model", *_SIDE_FILES]
+        wanted = ["tokenizer.json", "tokenizer.model", *_SIDE_FILES, "chat_template.jinja"]
         folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=wanted))
     except (OSError, ValueError, errors.HfHubHTTPError, errors.LocalEntryNotFoundError) as error:
         raise ValueError(

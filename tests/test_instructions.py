@@ -390,6 +390,11 @@ def test_ids_and_prompts_are_those_of_transformers(tokenizer, name, chatty, newe
 def test_the_tokenizers_own_template_and_what_stands_in_for_it(chatty, tmp_path):
     own = load(str(chatty))
     assert chat.load("own", own) == chat.load("auto", own) == chat.Template.of("own", chat.NAMED["chatml"])
+    newer = tmp_path / "newer"
+    shutil.copytree(chatty, newer)
+    (newer / "chat_template.jinja").write_text(chat.NAMED["vicuna"])  # as transformers 5 writes it
+    load.cache_clear()
+    assert chat.load("own", load(str(newer))).source == chat.NAMED["vicuna"]
     bare = load("mistral-v1")
     assert chat.load("auto", bare).name == "me-llama"
     with pytest.raises(ValueError, match=r"no chat template lies beside .*; name one of me-llama, plain"):
