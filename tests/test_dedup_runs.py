@@ -124,6 +124,7 @@ def test_a_run_that_is_killed_in_any_phase_goes_on_to_the_same_bytes(tmp_path: P
     for phase in PHASES:
         child = os.fork()
         if child == 0:
+            signal.alarm(120)  # rather dead than waiting for ever
             try:
                 resolve(broken, run=dying(phase))
             finally:
