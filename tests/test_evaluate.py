@@ -8,6 +8,7 @@ import pytest
 
 from tests import harness
 from trainer import evaluate, results
+from trainer.journal import Journal
 from trainer.tasks import parse, score
 from trainer.tasks.rows import load
 
@@ -111,6 +112,18 @@ def test_answers_of_another_model_are_not_taken(four, model, folder, capsys):
     args = ["--model", str(model), "--data", str(folder), "--out", str(out), "--dtype", "bfloat16"]
     assert evaluate.main(args) == 2
     assert "answers of another model" in capsys.readouterr().err
+
+
+def test_two_runs_do_not_write_to_one_folder(four):
+    path = four[0] / "other.jsonl"
+    held = Journal(path, {})
+    with pytest.raises(ValueError, match="another evaluation is writing"):
+        Journal(path, {})
+    held.put("key", [[-1.5, True]])
+    held.close()
+    again = Journal(path, {})
+    assert again["key"] == [[-1.5, True]]
+    again.close()
 
 
 def test_few_shots_come_from_the_training_part_and_never_show_the_question(model, folder, tmp_path):

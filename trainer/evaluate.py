@@ -233,15 +233,17 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
         if task.get_config("num_fewshot") != 0 or task.config.task.startswith(tasks.PREFIX):
             task.set_config(key="num_fewshot", value=given.shots)
         task.set_fewshot_seed(seed=given.seed)
-    held = lm_eval.evaluate(
-        lm,
-        asked,
-        limit=given.limit,
-        bootstrap_iters=1,  # 0 would leave out the standard errors of means, too
-        apply_chat_template=given.chat,
-        fewshot_as_multiturn=given.chat,
-    )
-    journal.close()
+    try:
+        held = lm_eval.evaluate(
+            lm,
+            asked,
+            limit=given.limit,
+            bootstrap_iters=1,  # 0 would leave out the standard errors of means, too
+            apply_chat_template=given.chat,
+            fewshot_as_multiturn=given.chat,
+        )
+    finally:
+        journal.close()
     assert held is not None
     content: dict[str, Any] = {
         "format": 1,

@@ -5,6 +5,7 @@ file). The groups are the same whether a run was broken or not, so that a model 
 same batches and gives the same numbers to the last digit; an endpoint's answers are kept one by one.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -23,18 +24,25 @@ class Journal:
 
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self._held: dict[str, Any] = {}
+        # Generated text may repeat a patient's: this file is nobody else's to read, whatever the task.
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"another evaluation is writing to {path.parent}; wait for it, or name another --out"
+            ) from error
         head = json.dumps(about, sort_keys=True)
-        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-        if lines and lines[0].decode(errors="replace").rstrip("\n") != head:
+        # A line that a kill cut short was never written.
+        whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+        if whole and whole[0].decode(errors="replace").rstrip("\n") != head:
+            self.close()
             raise ValueError(
                 f"{path.parent} holds answers of another model, or of other settings; name another --out, or delete it"
             )
-        whole = [line for line in lines if line.endswith(b"\n")]
         for line in whole[1:]:
             row = json.loads(line)
             self._held[row["key"]] = row["answers"]
-        # Generated text may repeat a patient's: this file is nobody else's to read, whatever the task.
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         os.ftruncate(self._file, sum(map(len, whole)))
         os.lseek(self._file, 0, os.SEEK_END)
         if not whole:
