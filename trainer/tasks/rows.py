@@ -36,7 +36,9 @@ def load(*, benchmark: str, data: str, lettered: bool = False, only: str = "", *
         found["test" if item.meta["split"] == "test" else "shots"].append(row(item, lettered))
     if not found["test"]:
         raise BadInput(f"{data}/{benchmark}: none of its items is of the test set with a right answer")
-    found["test"] = _turns(_widest(found["test"]))
+    found["test"] = _widest(found["test"])
+    if only:  # files of one subject each; elsewhere the first N are the first N that the harness takes
+        found["test"] = _turns(found["test"])
     if lettered:
         width = max(len(each["options"]) for each in found["test"])
         found["shots"] = [each for each in found["shots"] if len(each["options"]) <= width]
