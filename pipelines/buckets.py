@@ -3,7 +3,7 @@
 import numpy as np
 from numba import uint64
 
-from pipelines.kernel import kernel
+from corpus.kernel import kernel
 
 
 @kernel

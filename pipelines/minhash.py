@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numba import uint8, uint32, uint64
 
-from pipelines.kernel import kernel
+from corpus.kernel import kernel
 from pipelines.letters import ALONE, FOLDED, LISTED, PASS, SEPARATE, mixed
 
 _CHUNK = 4096  # shingles permuted at a time: 16 kB, half of a first-level cache
