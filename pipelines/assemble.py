@@ -10,7 +10,7 @@ and `meta` says `piece`, `pieces`, and how many tokens are `before` it. Held-out
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -47,6 +47,7 @@ PLACES = np.dtype([("entry", "<u4"), ("row", "<u4"), ("shard", "<i4"), ("place",
 _NOBODY = "patient:"  # the family of a note whose patient is not known
 HELDOUT = -1  # in PLACES: kept for validation, in no shard of the stream
 OPEN_FILES = 256  # mapped at once by one task, far below the usual limit of 1024 descriptors
+GATHER = 16_000_000  # tokens that a task gathers at once: about 250 MB with their text
 _AT_ONCE = 256  # long documents that are in memory while they are cut
 
 
@@ -163,57 +164,74 @@ def _hash(text: str) -> int:
 def write_shard(plan: Path, listed: Path, out: Path, width: int, text: bool, mode: int) -> None:
     """Writes the documents that `plan` (NAMES [rows]) names, in its order, as one Arrow file.
 
-    `listed` is where `save_entries` wrote. Memory holds one batch at a time; layers and token ids
-    are read where they are mapped.
+    `listed` is where `save_entries` wrote. Neighbours in the stream lie anywhere in the layers, whose
+    batches are packed: so as many rows as memory may hold (GATHER tokens) are gathered at once, and
+    every batch is unpacked once for all of them.
     """
     entries = load_entries(listed)
     names = np.load(plan, mmap_mode="r")
     schema = shards.schema(width)
     with writing(out, mode) as partial, pa.ipc.new_file(str(partial), schema, options=shards.ipc_options(None)) as file:
-        for start in range(0, len(names), shards.BATCH_ROWS):
-            file.write_batch(_gather(names[start : start + shards.BATCH_ROWS], entries, schema, text))
+        for start, stop in _stretches(names):
+            for batch in _gather(names[start:stop], entries, schema, text).to_batches(shards.BATCH_ROWS):
+                file.write_batch(batch)
 
 
-def _gather(names: np.ndarray, entries: Sequence[Entry], schema: pa.Schema, text: bool) -> pa.RecordBatch:
-    pieces: list[pa.Table] = []
+def _stretches(names: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Stretches of whole batches (BATCH_ROWS rows), of about GATHER tokens."""
+    ends = np.cumsum(names["token_end"].astype(np.int64) - names["token"])
+    start = 0
+    while start < len(names):
+        begun = int(ends[start - 1]) if start else 0
+        rows = int(np.searchsorted(ends, begun + GATHER)) - start
+        stop = start + max(1, rows // shards.BATCH_ROWS) * shards.BATCH_ROWS
+        yield start, min(stop, len(names))
+        start = stop
+
+
+def _gather(names: np.ndarray, entries: Sequence[Entry], schema: pa.Schema, text: bool) -> pa.Table:
+    found: list[pa.Table] = []
     taken: list[np.ndarray] = []
     for number in np.unique(names["entry"]):
         mine = np.flatnonzero(names["entry"] == number)
         entry = entries[number]
-        rows = np.sort(names["row"][mine])
-        mine = mine[np.argsort(names["row"][mine], kind="stable")]
+        rows, of = np.unique(names["row"][mine], return_inverse=True)
         documents, counted = _rows(entry.layer).take(rows), _rows(entry.tokens).take(rows)
         columns = {field.name: documents.column(field.name) for field in schema if field.name in documents.column_names}
         columns |= {"tokens": counted.column("tokens"), "prompt": counted.column("prompt")}
-        if (names["pieces"][mine] > 1).any():
-            columns |= _part(names[mine], columns, schema)
         if not text:
-            columns["text"] = pa.nulls(len(documents), pa.string())
-        pieces.append(pa.table([columns[field.name] for field in schema], schema=schema))
-        taken.append(mine)
+            columns["text"] = pa.chunked_array([pa.nulls(len(documents), pa.string())])
+        table = pa.table([columns[field.name] for field in schema], schema=schema)
+        whole = names["pieces"][mine] == 1
+        found += [table.take(pa.array(of[whole])), _pieces_of(table, names[mine[~whole]], of[~whole])]
+        taken += [mine[whole], mine[~whole]]
     back = np.empty(len(names), np.int64)
     back[np.concatenate(taken)] = np.arange(len(names))
-    return pa.concat_tables(pieces).combine_chunks().take(pa.array(back)).combine_chunks().to_batches()[0]
+    return pa.concat_tables(found).combine_chunks().take(pa.array(back)).combine_chunks()
 
 
-def _part(names: np.ndarray, columns: dict[str, pa.ChunkedArray], schema: pa.Schema) -> dict[str, pa.Array]:
-    """Text, meta and tokens of the rows of which only a piece is meant, and of the whole ones beside them."""
-    texts, metas = columns["text"].to_pylist(), columns["meta"].to_pylist()
-    tokens = [row.values for row in columns["tokens"]]
-    for at in np.flatnonzero(names["pieces"] > 1).tolist():
-        name = names[at]
+def _pieces_of(table: pa.Table, names: np.ndarray, of: np.ndarray) -> pa.Table:
+    """The pieces that `names` mean of documents; `of` are their rows in `table`."""
+    if not len(names):
+        return table.slice(0, 0)
+    tokens, texts, metas = [], [], []
+    for name, row in zip(names, of.tolist(), strict=True):
         first, last = int(name["token"]), int(name["token_end"])
-        tokens[at] = tokens[at][first:last]
-        texts[at] = texts[at][int(name["character"]) : int(name["character_end"])]
+        tokens.append(table["tokens"][row].values[first:last])
+        text = table["text"][row].as_py()
+        texts.append(text and text[int(name["character"]) : int(name["character_end"])])
         told = {"piece": int(name["piece"]), "pieces": int(name["pieces"]), "before": first}
-        metas[at] = shards.meta_json(json.loads(metas[at] or "{}") | told)
+        metas.append(shards.meta_json(json.loads(table["meta"][row].as_py() or "{}") | told))
     offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in tokens])]).astype(np.int32)
-    kind = schema.field("tokens").type
-    return {
+    kind = table.schema.field("tokens").type
+    columns = {
         "text": pa.array(texts, pa.string()),
         "meta": pa.array(metas, pa.string()),
         "tokens": pa.ListArray.from_arrays(pa.array(offsets), pa.concat_arrays(tokens), type=kind),
     }
+    rest = table.select([name for name in table.column_names if name not in columns]).take(pa.array(of))
+    columns |= {name: rest[name] for name in rest.column_names}
+    return pa.table([columns[field.name] for field in table.schema], schema=table.schema)
 
 
 class _Rows:
@@ -226,12 +244,11 @@ class _Rows:
 
     def take(self, rows: np.ndarray) -> pa.Table:
         """The rows (sorted, repetitions allowed), copied out of the batches that hold them."""
-        batch_of = np.searchsorted(self.starts, rows, side="right") - 1
+        batch_of, begins = np.unique(np.searchsorted(self.starts, rows, side="right") - 1, return_index=True)
         pieces = []
-        for number in np.unique(batch_of):
-            inside = rows[batch_of == number] - self.starts[number]
-            batch = self.reader.get_batch(int(number))
-            pieces.append(pa.Table.from_batches([batch]).take(pa.array(inside)))
+        for number, some in zip(batch_of.tolist(), np.split(rows, begins[1:]), strict=True):
+            batch = self.reader.get_batch(number)
+            pieces.append(pa.Table.from_batches([batch]).take(pa.array(some - self.starts[number])))
         return pa.concat_tables(pieces)
 
 
