@@ -3,7 +3,8 @@
 Abstracts (70 %), notes (5 %) and web pages (25 %) of about 200 words, in their publishers' formats, put together
 by chance from the sentences of the miniature world: as varied as that, and quickly made. Prints what
 each stage took, CPU seconds of all processes, documents a CPU second, the largest memory of all
-processes (proportional set size, shared pages counted once), and what lies on disk.
+processes (shared pages counted once; pages of mapped files apart, which the kernel takes back when it
+must), and what lies on disk.
 """
 
 import argparse
@@ -100,25 +101,27 @@ class Watch(threading.Thread):
     def __init__(self, mark: str) -> None:
         super().__init__(daemon=True)
         self.mark = f"{MARK}={mark}".encode()
-        self.peak = 0  # bytes, shared pages counted once
+        self.peak = (0, 0)  # bytes that processes hold, and of mapped files beside; shared pages counted once
         self.cpu: dict[int, float] = {}  # seconds of each process, those that have ended included
         self.start()
 
     def run(self) -> None:
         while True:
-            self.peak = max(self.peak, sum(map(self._process, list(Path("/proc").glob("[0-9]*")))))
+            found = [self._process(folder) for folder in list(Path("/proc").glob("[0-9]*"))]
+            self.peak = max(self.peak, (sum(own for own, _ in found), sum(mapped for _, mapped in found)))
             time.sleep(1)
 
-    def _process(self, folder: Path) -> int:
+    def _process(self, folder: Path) -> tuple[int, int]:
         try:
             if self.mark not in (folder / "environ").read_bytes().split(b"\0"):
-                return 0
+                return 0, 0
             times = (folder / "stat").read_text().rpartition(")")[2].split()
             self.cpu[int(folder.name)] = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
-            found = re.search(r"^Pss:\s+(\d+) kB", (folder / "smaps_rollup").read_text(), re.M)
-            return int(found[1]) * 1024 if found else 0
+            rollup = dict(re.findall(r"^(Pss_\w+):\s+(\d+) kB", (folder / "smaps_rollup").read_text(), re.M))
+            held = {name: int(size) * 1024 for name, size in rollup.items()}
+            return held.get("Pss_Anon", 0) + held.get("Pss_Shmem", 0), held.get("Pss_File", 0)
         except OSError:
-            return 0  # it has ended
+            return 0, 0  # it has ended
 
 
 def main() -> None:
@@ -150,7 +153,8 @@ def main() -> None:
         tokens, cpu = content["tokens"], sum(watch.cpu.values())
         print(f"{read:,} documents, {amount(bytes, 'B')} of raw files, {amount(tokens)} tokens in the stream")
         print(f"{wall:.0f} s, {cpu:.0f} CPU s of all processes: {read / cpu:,.0f} documents a CPU second")
-        print(f"memory at most {amount(watch.peak, 'B')}; on disk {amount(size, 'B')} with all layers")
+        own, mapped = (amount(part, "B") for part in watch.peak)
+        print(f"memory at most {own}, with {mapped} of mapped files then; on disk {amount(size, 'B')} with all layers")
 
 
 if __name__ == "__main__":
