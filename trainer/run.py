@@ -184,8 +184,16 @@ def what_is_wrong(loss: float, before: tuple[float, ...], deviations: float) -> 
 
 def train(args: argparse.Namespace, ranks: Ranks) -> int:
     content = open_manifest(args.build)
-    if content.get("restricted"):
-        os.umask(0o077)  # what was learned from credentialed text is for nobody else on this machine
+    # What was learned from credentialed text is for nobody else on this machine.
+    before = os.umask(0o077) if content.get("restricted") else None
+    try:
+        return _train(args, ranks, content)
+    finally:
+        if before is not None:
+            os.umask(before)
+
+
+def _train(args: argparse.Namespace, ranks: Ranks, content: Mapping[str, Any]) -> int:
     name = Path(args.model or (named(args.recipe).model if args.recipe else "tiny")).name
     out = args.out or Path("runs") / f"{args.build.resolve().name}-{name}"
     found = checkpoint.whole(out)
