@@ -1,10 +1,10 @@
 """Documents in Arrow IPC files: one schema from the first layer to the last shard.
 
 The file format is Arrow's IPC *file* (random access) format, version V5. Shards of a build are
-not compressed, so that a reader maps them into memory and pays only for the columns it touches;
-layers between stages are compressed with LZ4. The same documents give the same bytes: batches are
-cut at fixed numbers of rows and characters, writer options are pinned, and nothing about the time
-or the machine is written.
+not compressed, so that a reader maps them into memory and pays only for the columns it touches, and
+neither are layers, of which the mix reads single rows; ledgers are compressed with LZ4. The same
+documents give the same bytes: batches are cut at fixed numbers of rows and characters, writer options
+are pinned, and nothing about the time or the machine is written.
 """
 
 import json

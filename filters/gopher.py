@@ -131,6 +131,17 @@ class GopherQuality:
         failed = self._failed(document.text, words, count, mean, share)
         return Drop(f"gopher.{failed[0]}", failed[1], marked.marks) if failed else marked
 
+    def limits(self, kind: str | None) -> dict[str, str]:
+        """Mark -> what it must be in a document of a kind; empty where nothing is asked."""
+        judge = dict(self.others).get(kind or "", self)
+        if judge is None:
+            return {}
+        return {
+            "gopher.words": f"{judge.min_doc_words:,} to {judge.max_doc_words:,}",
+            "gopher.mean_word": f"{judge.min_avg_word_length} to {judge.max_avg_word_length}",
+            "gopher.alpha": f"at least {judge.max_non_alpha_words_ratio}",  # datatrove's name says the contrary
+        }
+
     def _failed(self, text: str, words: list[str], count: int, mean: float, share: float) -> tuple[str, str] | None:
         """datatrove's rules in datatrove's order; the first that is broken, with its numbers."""
         if not words:
@@ -222,17 +233,6 @@ def _covered(letters: str, offsets: list[int], n: int) -> int:
         else:
             seen.add(gram)
     return total
-
-    def limits(self, kind: str | None) -> dict[str, str]:
-        """Mark -> what it must be in a document of a kind; empty where nothing is asked."""
-        judge = dict(self.others).get(kind or "", self)
-        if judge is None:
-            return {}
-        return {
-            "gopher.words": f"{judge.min_doc_words:,} to {judge.max_doc_words:,}",
-            "gopher.mean_word": f"{judge.min_avg_word_length} to {judge.max_avg_word_length}",
-            "gopher.alpha": f"at least {judge.max_non_alpha_words_ratio}",  # datatrove's name says the contrary
-        }
 
 
 _PARAGRAPHS = re.compile(r"\n{2,}")

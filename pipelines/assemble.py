@@ -164,9 +164,9 @@ def _hash(text: str) -> int:
 def write_shard(plan: Path, listed: Path, out: Path, width: int, text: bool, mode: int) -> None:
     """Writes the documents that `plan` (NAMES [rows]) names, in its order, as one Arrow file.
 
-    `listed` is where `save_entries` wrote. Neighbours in the stream lie anywhere in the layers, whose
-    batches are packed: so as many rows as memory may hold (GATHER tokens) are gathered at once, and
-    every batch is unpacked once for all of them.
+    `listed` is where `save_entries` wrote. Neighbours in the stream lie anywhere in the layers, and a
+    batch of a layer costs as much to open for one row as for all: so as many rows as memory may hold
+    (GATHER tokens) are gathered at once, and every batch is opened once for all of them.
     """
     entries = load_entries(listed)
     names = np.load(plan, mmap_mode="r")

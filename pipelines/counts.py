@@ -16,7 +16,7 @@ from corpus import shards
 from corpus.document import Document
 from corpus.files import writing
 from filters.tokens import Count
-from pipelines.layer import Layer, run
+from pipelines.layer import Layer, do, run
 from pipelines.progress import amount
 from pipelines.sift import batches
 from pipelines.stages import Input, Order
@@ -59,11 +59,7 @@ def make(order: Order, inputs: Sequence[Input], out: Path) -> None:
     todo = [(i, path) for i, path in pairs if not path.exists()]
     work = Beside(order.also)
     jobs = [(work, i.layer, path, order.mode(i.stream)) for i, path in todo]
-    run(_work, jobs, "count with", [i.layer.stat().st_size for i, _ in todo], there=len(pairs) - len(todo))
-
-
-def _work(work: Beside, layer: Path, out: Path, mode: int) -> None:
-    work(layer, out, mode)
+    run(do, jobs, "count with", [i.layer.stat().st_size for i, _ in todo], there=len(pairs) - len(todo))
 
 
 def table(path: Path) -> dict[str, np.ndarray]:

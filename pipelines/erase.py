@@ -194,8 +194,8 @@ def _again(
 
 
 def _tokens(content: Mapping[str, Any], tokenizer: Tokenizer) -> Tokens:
-    template = content["asked"]["template"]
-    return Tokens(tokenizer, chat.load(template, tokenizer) if template else None)
+    template = content["tokenizer"].get("template")
+    return Tokens(tokenizer, chat.Template.of(**template) if template else None)
 
 
 def _files(build: Path, content: Mapping[str, Any], ids: Iterable[str]) -> dict[str, list[str]]:

@@ -96,6 +96,24 @@ class Drawn:
         return moved, both
 
 
+@dataclass(frozen=True)
+class Making:
+    """A build that is about to be written: where, and what will stand where in it.
+
+    `work` is the mix's folder of plans; `cuts` int64 [shards + 1] says where each shard begins in the stream.
+    """
+
+    order: Order
+    build: Path
+    work: Path
+    entries: Entries
+    stock: Stock
+    stream: Drawn
+    cuts: np.ndarray
+    mode: int
+    apart: bool
+
+
 def strands_of(order: Order, entries: Entries, stock: Stock) -> list[mix.Strand]:
     """What each budget of the mix can draw from."""
     sources = {}
@@ -162,11 +180,12 @@ def make(
         stream, cuts = stream.apart(secret[stock.names["entry"][stream.piece]], cuts)
     mode = shards.RESTRICTED if restricted else shards.PUBLIC
     assemble.save_entries(work / ENTRIES, entries, mode)
-    written = _shards(order, build, work, entries, stock, stream, cuts, mode, apart)
+    making = Making(order, build, work, entries, stock, stream, cuts, mode, apart)
+    written = _shards(making)
     paths = [item["path"] for item in (*written["shards"], *written["heldout"])]
     found = leaks.searched(build, paths, leaks.tables(inputs))
     cards = {name: dict(card) | ({"leaks": found[name]} if name in found else {}) for name, card in cards.items()}
-    written["ledger"] = _ledgers(order, build, work, entries, stock, stream, cuts, mode)
+    written["ledger"] = _ledgers(making)
     tokens = stream.tokens
     groups = list(order.weights)
     given = {name: int(tokens[stream.group == number].sum()) for number, name in enumerate(groups)}
@@ -178,10 +197,7 @@ def make(
         "key": key,
         "recipe": repr(order.recipe),
         "seed": order.seed,
-        "asked": {
-            "tokens": order.tokens,
-            "template": order.tokenizer.template.name if order.tokenizer.template else "",
-        },
+        "asked": {"tokens": order.tokens},
         "mix": {
             "asked": order.weights,
             "budget": stream.budget,
@@ -224,32 +240,22 @@ def _draws(stock: Stock, stream: Drawn, entries: int) -> tuple[list[np.ndarray],
     return np.split(stock.row, edges), np.split(times, edges)
 
 
-def _shards(
-    order: Order,
-    build: Path,
-    work: Path,
-    entries: Entries,
-    stock: Stock,
-    stream: Drawn,
-    cuts: np.ndarray,
-    mode: int,
-    apart: bool,
-) -> dict[str, Any]:
+def _shards(of: Making) -> dict[str, Any]:
     """Writes the stream's shards and the held-out ones; says what they hold.
 
     Where restricted text lies `apart`, every second shard is of restricted sources.
     """
-    tokens = stream.tokens
+    order = of.order
     groups = list(order.weights)
-    group_of = np.array([groups.index(entry.group) if entry.group in groups else -1 for entry in entries])
+    group_of = np.array([groups.index(entry.group) if entry.group in groups else -1 for entry in of.entries])
     plans: list[tuple[str, np.ndarray]] = []
     shard_list: list[dict[str, Any]] = []
-    for number, (first, last) in enumerate(itertools.pairwise(cuts)):
+    for number, (first, last) in enumerate(itertools.pairwise(of.cuts)):
         part = slice(first, last)
-        secret = apart and number % 2 == 1
-        path = f"{'restricted' if secret else 'shards'}/{number // 2 if apart else number:05d}.arrow"
-        plans.append((path, stock.names[stream.piece[part]]))
-        given = np.bincount(stream.group[part], tokens[part], len(groups)).astype(np.int64)
+        secret = of.apart and number % 2 == 1
+        path = f"{'restricted' if secret else 'shards'}/{number // 2 if of.apart else number:05d}.arrow"
+        plans.append((path, of.stock.names[of.stream.piece[part]]))
+        given = np.bincount(of.stream.group[part], of.stream.tokens[part], len(groups)).astype(np.int64)
         shard_list.append(
             {
                 "path": path,
@@ -257,65 +263,57 @@ def _shards(
                 "tokens": int(given.sum()),
                 "groups": dict(zip(groups, map(int, given), strict=True)),
             }
-            | ({"restricted": secret} if apart else {})
+            | ({"restricted": secret} if of.apart else {})
         )
     heldout: list[dict[str, Any]] = []
     for number, group in enumerate(groups):
-        held = np.flatnonzero(stock.heldout & (group_of[stock.entry] == number))
+        held = np.flatnonzero(of.stock.heldout & (group_of[of.stock.entry] == number))
         if len(held):
             path = f"heldout/{group}.arrow"
-            held = held[np.argsort(stock.order[held], kind="stable")]
-            plans.append((path, stock.names[stock.first[held]]))
-            heldout.append({"path": path, "group": group, "rows": len(held), "tokens": int(stock.tokens[held].sum())})
+            held = held[np.argsort(of.stock.order[held], kind="stable")]
+            plans.append((path, of.stock.names[of.stock.first[held]]))
+            tokens = int(of.stock.tokens[held].sum())
+            heldout.append({"path": path, "group": group, "rows": len(held), "tokens": tokens})
     jobs, weights = [], []
     for path, rows in plans:
-        if not (build / path).exists():
-            plan = work / f"{path.replace('/', '-')}.npy"
+        if not (of.build / path).exists():
+            plan = of.work / f"{path.replace('/', '-')}.npy"
             assemble.save(plan, rows)
-            open_to_all = apart and path.startswith("shards/")
-            mode_of = shards.PUBLIC if open_to_all else mode
-            jobs.append((plan, work / ENTRIES, build / path, order.tokenizer.width, order.recipe.text, mode_of))
+            open_to_all = of.apart and path.startswith("shards/")
+            mode_of = shards.PUBLIC if open_to_all else of.mode
+            jobs.append((plan, of.work / ENTRIES, of.build / path, order.tokenizer.width, order.recipe.text, mode_of))
             weights.append(float((rows["token_end"] - rows["token"]).sum()))
     run(assemble.write_shard, jobs, "shards", weights, " tokens", there=len(plans) - len(jobs))
     listed = [*shard_list, *heldout]
-    for item, sha in zip(listed, run(digest, [(build / item["path"],) for item in listed], "check"), strict=True):
+    for item, sha in zip(listed, run(digest, [(of.build / item["path"],) for item in listed], "check"), strict=True):
         item["sha256"] = sha.removeprefix("sha256:")
-        item["bytes"] = (build / item["path"]).stat().st_size
+        item["bytes"] = (of.build / item["path"]).stat().st_size
     return {"shards": shard_list, "heldout": heldout}
 
 
-def _ledgers(
-    order: Order,
-    build: Path,
-    work: Path,
-    entries: Entries,
-    stock: Stock,
-    stream: Drawn,
-    cuts: np.ndarray,
-    mode: int,
-) -> list[dict[str, Any]]:
+def _ledgers(of: Making) -> list[dict[str, Any]]:
     """Writes one ledger per source, with every draw's place."""
-    held = np.flatnonzero(stock.heldout)
-    at = np.concatenate([stream.piece, stock.first[held]])
+    held = np.flatnonzero(of.stock.heldout)
+    at = np.concatenate([of.stream.piece, of.stock.first[held]])
     places = np.zeros(len(at), assemble.PLACES)
-    shard = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
+    shard = np.repeat(np.arange(len(of.cuts) - 1), np.diff(of.cuts))
     for name in ("entry", "row"):
-        places[name] = stock.names[name][at]
-    places["first"] = stock.names["piece"][at] == 0
+        places[name] = of.stock.names[name][at]
+    places["first"] = of.stock.names["piece"][at] == 0
     places["shard"][: len(shard)], places["shard"][len(shard) :] = shard, assemble.HELDOUT
-    places["place"][: len(shard)] = np.arange(len(shard)) - cuts[shard]
+    places["place"][: len(shard)] = np.arange(len(shard)) - of.cuts[shard]
     places = places[np.lexsort((places["place"], places["shard"], places["row"], places["entry"]))]
-    assemble.save(work / "places.npy", places)
-    groups = {entry.source: entry.group for entry in entries}
+    assemble.save(of.work / "places.npy", places)
+    groups = {entry.source: entry.group for entry in of.entries}
     listed, jobs = [], []
     for name, group in groups.items():
         listed.append({"path": f"ledger/{name}.arrow", "source": name})
-        out = build / listed[-1]["path"]
+        out = of.build / listed[-1]["path"]
         if not out.exists():
-            jobs.append((name, group, work / ENTRIES, work / "places.npy", out, mode))
+            jobs.append((name, group, of.work / ENTRIES, of.work / "places.npy", out, of.mode))
     run(assemble.write_ledger, jobs, "ledgers", there=len(groups) - len(jobs))
     for item in listed:
-        path = build / item["path"]
+        path = of.build / item["path"]
         item["sha256"] = digest(path).removeprefix("sha256:")
         item["rows"] = assemble.rows_of(path)
     return listed

@@ -122,6 +122,11 @@ def _outcomes(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> 
             break
 
 
+def do(work: Callable[..., None], *arguments: Any) -> None:
+    """What `run` calls where every job has a work of its own."""
+    work(*arguments)
+
+
 def run(
     function: Callable[..., Any],
     jobs: Sequence[tuple[Any, ...]],

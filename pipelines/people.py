@@ -6,16 +6,16 @@ keyed hashes alone (filters/phi/people.py). The same tables say afterwards what 
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from corpus.document import Document, Filter
-from corpus.files import Foreign, text_digest
+from corpus.document import Filter
+from corpus.files import text_digest
 from corpus.sources import Source
 from filters.deid import Deid
 from filters.phi import people
-from pipelines.layer import Layer, run, short
+from pipelines.layer import Layer, do, run, short
 from pipelines.raw import Raw
 from pipelines.recipe import Stream
 from pipelines.sift import Sift
@@ -43,21 +43,14 @@ class Learn:
     version: int = 1
 
     def __call__(self, raw: Path, name: str, folder: Path, out: Path) -> None:
+        notes = (
+            note for note in Sift(self.source, self.before).documents(raw, name) if len(note.text) <= self.deid.longest
+        )
         try:
-            people.gather(self._documents(raw, name), people.table_key(folder, self.deid.site_key()), out)
+            people.gather(notes, people.table_key(folder, self.deid.site_key()), out)
         except Exception as error:
             error.add_note(f"while making {out.name} from {raw}")
             raise
-
-    def _documents(self, raw: Path, name: str) -> Iterator[Document]:
-        sift = Sift(self.source, self.before)
-        try:
-            for position, document in enumerate(self.source.read(raw, name)):
-                fate = sift.judge(document, name, position)
-                if isinstance(fate, Document) and len(fate.text) <= self.deid.longest:
-                    yield fate
-        except Foreign:
-            return  # the sift lists it
 
 
 @dataclass(frozen=True)
@@ -111,13 +104,9 @@ class People:
         todo = [n for n, out in enumerate(outs) if not people.beside(out, "words").exists()]
         jobs = [(work, self.files[n].path, self.files[n].name, layer.folder, outs[n]) for n in todo]
         sizes = [float(self.files[n].bytes) for n in todo]
-        run(_learned, jobs, f"people of {name}", sizes, there=len(outs) - len(todo))
+        run(do, jobs, f"people of {name}", sizes, there=len(outs) - len(todo))
         if not self.made():
             self.folder.mkdir(exist_ok=True)
             shutil.copyfile(layer.folder / "key", self.folder / "key")
             (self.folder / "key").chmod(people.PRIVATE)
             people.merge(outs, self.folder)
-
-
-def _learned(work: Learn, raw: Path, name: str, folder: Path, out: Path) -> None:
-    work(raw, name, folder, out)

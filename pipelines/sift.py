@@ -73,6 +73,16 @@ class Sift:
             error.add_note(f"while making {out.name} from {raw}")
             raise
 
+    def documents(self, raw: Path, name: str) -> Iterator[Document]:
+        """What stays of a raw file, without writing it; nothing of one of another kind."""
+        try:
+            for position, document in enumerate(self.source.read(raw, name)):
+                fate = self.judge(document, name, position)
+                if isinstance(fate, Document):
+                    yield fate
+        except Foreign:
+            return  # the sift lists it
+
     def judge(self, document: Document, name: str, position: int) -> Document | Drop:
         """What the filters, in order, make of a document."""
         for filter in self.filters:

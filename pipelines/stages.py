@@ -3,7 +3,7 @@
 Every stage makes only the files that are missing; what is finished is found by its name.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from corpus import manifest, sample, shards
-from corpus.document import Document, Filter
-from corpus.files import BadInput, Foreign, text_digest
+from corpus.document import Filter
+from corpus.files import BadInput, text_digest
 from corpus.sources import Source
 from corpus.sources.instructions import Instructions
 from corpus.sources.redpajama import RedPajama
@@ -21,8 +21,8 @@ from filters.tokens import Count as Counted
 from filters.tokens import Tokens
 from pipelines import assemble, audit, dedup, raw
 from pipelines.download import fetch_source
-from pipelines.layer import Layer, run, short
-from pipelines.people import People, together
+from pipelines.layer import Layer, do, run, short
+from pipelines.people import People, masks, together
 from pipelines.progress import say
 from pipelines.recipe import INSTRUCT, WORLD, Recipe, Stream
 from pipelines.sift import Count, Sift, ledger_of
@@ -125,11 +125,16 @@ def _wanted(order: Order, stream: Stream) -> float:
     return order.tokens * order.weights[stream.group] / sum(order.weights.values())
 
 
+def beside(order: Order, root: Path) -> tuple[Layer, Layer]:
+    """The layers that stand beside documents: their token ids, and their signatures."""
+    signature = order.recipe.duplicates.signature
+    return Layer(root, "tokens", repr(Count(order.tokenizer))), Layer(root, "signatures", signature)
+
+
 def route(order: Order, out: Path, gathered: list[tuple[Stream, list[raw.Raw]]]) -> list[Input]:
     """Where everything that is made of each raw file will lie."""
     root = out / "layers"
-    count = Layer(root, "tokens", repr(Count(order.tokenizer)))
-    sign = Layer(root, "signatures", order.recipe.duplicates.signature)
+    count, sign = beside(order, root)
     inputs = []
     for stream, files in gathered:
         sift = Layer(root, stream.source.name, repr(Sift(stream.source, stream.filters)))
@@ -159,7 +164,7 @@ def audited(inputs: Sequence[Input], order: Order, out: Path) -> dict[str, Any]:
     """
     cards = {}
     for stream in order.recipe.streams:
-        deid = next((one for one in stream.filters if isinstance(one, Deid) and one.policy == "notes"), None)
+        deid = masks(stream)
         mine = [i for i in inputs if i.stream.source.name == stream.source.name]
         if deid is None or not mine:
             continue
@@ -178,17 +183,9 @@ def audited(inputs: Sequence[Input], order: Order, out: Path) -> dict[str, Any]:
 def _audit(
     source: Source, before: tuple[Filter, ...], deid: Deid, files: Sequence[tuple[Path, str]], out: Path
 ) -> None:
-    def notes() -> Iterator[Document]:
-        for path, name in files:
-            try:
-                for position, document in enumerate(source.read(path, name)):
-                    fate = Sift(source, before).judge(document, name, position)
-                    if isinstance(fate, Document):
-                        yield fate
-            except Foreign:
-                continue  # the sift lists it
-
-    manifest.write(out, audit.scorecard(notes(), deid, notes=AUDITED), shards.RESTRICTED)
+    sift = Sift(source, before)
+    notes = (note for path, name in files for note in sift.documents(path, name))
+    manifest.write(out, audit.scorecard(notes, deid, notes=AUDITED), shards.RESTRICTED)
 
 
 def sifted(inputs: Sequence[Input], order: Order) -> None:
@@ -205,7 +202,7 @@ def sifted(inputs: Sequence[Input], order: Order) -> None:
     works = {i.stream.source.name: Sift(i.stream.source, i.stream.filters) for i in todo}
     works |= {name: Sift(one.stream.source, one.filters) for name, one in named.items()}
     jobs = [(works[i.stream.source.name], i.raw.path, i.raw.name, i.layer) for i in todo]
-    run(_work, jobs, "sift", [i.raw.bytes for i in todo], there=there)
+    run(do, jobs, "sift", [i.raw.bytes for i in todo], there=there)
     todo, there = missing("signature")
     settings = order.recipe.duplicates
     jobs = [(i.layer, i.signature, settings) for i in todo]
@@ -213,11 +210,7 @@ def sifted(inputs: Sequence[Input], order: Order) -> None:
     todo, there = missing("tokens")
     count = Count(order.tokenizer)
     jobs = [(count, i.layer, i.tokens, order.mode(i.stream)) for i in todo]
-    run(_work, jobs, "count tokens", [i.layer.stat().st_size for i in todo], there=there)
-
-
-def _work(work: Any, *paths: Any) -> None:
-    work(*paths)
+    run(do, jobs, "count tokens", [i.layer.stat().st_size for i in todo], there=there)
 
 
 def parts_of(inputs: Sequence[Input]) -> list[dedup.Part]:

@@ -15,7 +15,7 @@ from corpus import ledger, manifest, shards
 from corpus.files import writing
 from corpus.sources.notes import as_read
 from pipelines import stages
-from pipelines.layer import Layer, run
+from pipelines.layer import Layer, do, run
 from pipelines.sift import ledger_of, summary_of
 
 REMEMBERED = "erased.txt"
@@ -37,11 +37,10 @@ def remember(out: Path, ids: Iterable[str]) -> None:
 
 def known(inputs: Sequence[stages.Input], ids: Iterable[str]) -> list[str]:
     """The ids as documents were read under them: a site's key hides what a hospital calls its notes."""
-    found = []
-    for id in ids:
-        alike = [one for one in as_read(id) if one != id]
-        found += sorted({one for these in where(inputs, alike).values() for one in these}) or [id]
-    return found
+    hidden = {id: [one for one in as_read(id) if one != id] for id in ids}
+    named = where(inputs, [one for alike in hidden.values() for one in alike])
+    there = {one for these in named.values() for one in these}
+    return [one for id, alike in hidden.items() for one in sorted(there.intersection(alike)) or [id]]
 
 
 def where(inputs: Sequence[stages.Input], ids: Sequence[str]) -> dict[str, list[str]]:
@@ -101,8 +100,7 @@ def without(
 ) -> list[stages.Input]:
     """The inputs, with layers that lack these documents for the files that hold them (made when they are missing)."""
     root = out / "layers"
-    count = Layer(root, "tokens", repr(stages.Count(order.tokenizer)))
-    sign = Layer(root, "signatures", order.recipe.duplicates.signature)
+    count, sign = stages.beside(order, root)
     made, jobs = [], []
     for i in inputs:
         name = i.stream.source.name
@@ -118,9 +116,5 @@ def without(
             i = replace(i, layer=path, key=key, tokens=tokens, signature=signature)
         made.append(i)
     if jobs:
-        run(_work, jobs, "erase")
+        run(do, jobs, "erase")
     return made
-
-
-def _work(work: Without, layer: Path, out: Path, mode: int) -> None:
-    work(layer, out, mode)

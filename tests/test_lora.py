@@ -1,9 +1,6 @@
 """LoRA: only adapters learn, on answers alone; what they learned is merged to the same logits; resuming is exact."""
 
-import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,7 +20,8 @@ from trainer.data import IGNORED, Windows  # noqa: E402
 from trainer.parallel import make  # noqa: E402
 from trainer.ranks import Ranks  # noqa: E402
 
-from .test_trainer import DEEPSPEED, ROOT, VOCABULARY, curve, losses, make_build  # noqa: E402
+from .ranks import launched  # noqa: E402
+from .test_trainer import DEEPSPEED, VOCABULARY, curve, losses, make_build  # noqa: E402
 
 TEMPLATE = "{{ bos_token }}{% for m in messages %}{{ m.content + ' ' }}{% endfor %}"
 STEPS = 4
@@ -98,14 +96,7 @@ def ranks(build, base, tmp_path_factory) -> tuple[Path, dict[str, list]]:
             plans[f"zero{zero}"] = [*common, "--strategy", "deepspeed", "--zero", zero, "--stop-after", "2"]
             plans[f"zero{zero} again"] = []
             folders[f"zero{zero} again"] = f"zero{zero}"
-    lines = [["--build", str(build), "--out", str(out / folders.get(n, n)), *line] for n, line in plans.items()]
-    (out / "plan.json").write_text(json.dumps(lines))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, str(ROOT / "tests/ranks.py"), str(out / "plan.json")], capture_output=True, text=True, timeout=280
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return out, dict(zip(plans, json.loads((out / "plan.done").read_text()), strict=True))
+    return out, launched(build, out, plans, folders)
 
 
 def used(base: Path, **changes) -> recipe.Recipe:

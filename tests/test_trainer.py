@@ -32,6 +32,8 @@ from trainer import checkpoint, data, model, parallel, recipe, run  # noqa: E402
 from trainer import ranks as processes  # noqa: E402
 from trainer.data import IGNORED, Stream, Windows  # noqa: E402
 
+from .ranks import launched  # noqa: E402
+
 ROOT = Path(__file__).resolve().parent.parent
 GROUPS = {"pubmed": "biomedical", "mimic": "clinical", "redpajama": "general"}
 VOCABULARY = 600
@@ -377,14 +379,7 @@ def ranks(build, tmp_path_factory) -> tuple[Path, dict[str, tuple[int, str]]]:
             plans[f"zero{zero}"] = [*COMMON, "--strategy", "deepspeed", "--zero", zero, "--stop-after", "3"]
             plans[f"zero{zero} again"] = []
     folders = {"resumed": "stopped", "tensor again": "tensor", "zero2 again": "zero2", "zero3 again": "zero3"}
-    lines = [["--build", str(build), "--out", str(out / folders.get(n, n)), *line] for n, line in plans.items()]
-    (out / "plan.json").write_text(json.dumps(lines))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, str(ROOT / "tests/ranks.py"), str(out / "plan.json")], capture_output=True, text=True, timeout=280
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return out, dict(zip(plans, json.loads((out / "plan.done").read_text()), strict=True))
+    return out, launched(build, out, plans, folders)
 
 
 def test_one_process_learns_and_says_so(single):

@@ -90,7 +90,7 @@ def make(folder: Path, given: list[Row], *, per_shard: int = 16, width: int = 16
     total = max(1, int(sizes.sum()))
     content = {
         "format": 1, "name": "tiny", "key": manifest.key([repr(row) for row in given]), "recipe": "Recipe()", "seed": 0,
-        "asked": {"tokens": None, "template": ""},
+        "asked": {"tokens": None},
         "mix": {"asked": {"biomedical": 15, "clinical": 1, "general": 4}, "budget": total, "plan": [],
                 "tokens": given_tokens, "realised": {name: n / total * 20 for name, n in given_tokens.items()},
                 "largest_deviation": mix.deviation(sizes, number, [0.75, 0.05, 0.2]),

@@ -20,7 +20,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -245,7 +245,8 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
     finally:
         journal.close()
     assert held is not None
-    content: dict[str, Any] = {
+    content, records = scored(held, ours, given)
+    content |= {
         "format": 1,
         "model": model,
         "asked": {"tasks": given.tasks, "limit": given.limit, "shots": given.shots, "chat": given.chat},
@@ -254,11 +255,19 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in LIBRARIES},
         "seconds": round(time.monotonic() - began, 1),
-        "results": {},
-        "prompts": {},
     }
+    results.write(given.out, content, records, mode)
+    return content
+
+
+def scored(
+    held: Mapping[str, Any], ours: list[tuple[str, str]], given: argparse.Namespace
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """What the harness found, by task and way: scores and prompts, and a record of every item."""
+    content: dict[str, Any] = {"results": {}, "prompts": {}}
     records = {}
-    for name, way in [*ours, *((name, "harness") for name in held["results"] if not name.startswith(tasks.PREFIX))]:
+    theirs = [(name, "harness") for name in held["results"] if not name.startswith(tasks.PREFIX)]
+    for name, way in [*ours, *theirs]:
         key = harness_name((name, way)) if way != "harness" else name
         scores = {each.removesuffix(",none"): value for each, value in held["results"][key].items()}
         kept = {each: value for each, value in scores.items() if isinstance(value, int | float)}
@@ -278,8 +287,7 @@ def evaluate(given: argparse.Namespace) -> dict[str, Any]:
         content["prompts"][f"{name}-{way}"] = {
             part: config.get(part) for part in ("description", "doc_to_text", "generation_kwargs") if config.get(part)
         }
-    results.write(given.out, content, records, mode)
-    return content
+    return content, records
 
 
 def cleaned(build: Path, data: Path | None) -> str:

@@ -7,7 +7,6 @@ the published cleaning lost everything between `<` and `>` or in brackets, and t
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from corpus.document import Document
-from corpus.files import BadInput, Foreign
-from corpus.sources import Fetch, Remote
+from corpus.files import Foreign
+from corpus.sources import Fetch, Remote, hub
 from corpus.tables import Row, open_table
 
 # The data set's own licence tag is "other" (Common Crawl's terms of use): the terms are those of
@@ -60,25 +59,15 @@ class Guidelines:
 
     def listing(self, fetch: Fetch) -> Iterator[Remote]:
         """The data files of the revision, as the hub's own listing names them."""
-        where = f"{self.base}/api/datasets/{self.dataset}/tree/{self.revision}?recursive=true"
-        listed = fetch(where)
-        try:
-            entries = json.loads(listed)
-        except json.JSONDecodeError as error:
-            raise BadInput(f"{where}: not the hub's JSON listing; check the address and your access") from error
-        found = [entry for entry in entries if entry.get("type") == "file" and self.accepts(str(entry.get("path")))]
-        if not found:
-            raise BadInput(f"{where}: lists no JSON lines or Parquet file of {self.dataset}; check the revision")
-        for entry in found:
-            path = str(entry["path"])
-            sha = (entry.get("lfs") or {}).get("oid")
-            yield Remote(
-                f"{self.base}/datasets/{self.dataset}/resolve/{self.revision}/{path}",
-                path,
-                f"sha256:{sha}" if sha else None,
-                entry.get("size"),
-                "by publisher, stated with each document",
-            )
+        return hub.files(
+            self.base,
+            self.dataset,
+            self.revision,
+            fetch,
+            self.accepts,
+            kinds="JSON lines or Parquet",
+            license="by publisher, stated with each document",
+        )
 
     def read(self, path: Path, name: str) -> Iterator[Document]:
         """One document a row: title, blank line, text. Raises Foreign for a table of something else."""

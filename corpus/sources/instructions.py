@@ -30,7 +30,7 @@ from corpus import arrays
 from corpus.conversation import KINDS, Turn, joined, wrong
 from corpus.document import Document
 from corpus.files import BadInput, Foreign, open_raw
-from corpus.sources import Fetch, Remote
+from corpus.sources import Fetch, Remote, hub
 from corpus.sources.pmc import PMC
 from corpus.sources.pubmed import PubMed
 from corpus.sources.sets import DEFAULT, GROUPS, SETS, Fields, Set
@@ -122,27 +122,16 @@ class Instructions:
         if not offered:
             raise BadInput(f"{self.name}: none of its sets may be fetched. {self.absent}")
         for one in offered:
-            where = f"{self.base}/api/datasets/{one.hub}/tree/{one.revision}?recursive=true"
-            try:
-                entries = json.loads(fetch(where))
-            except ValueError as error:
-                raise BadInput(f"{where}: not the hub's JSON listing; check the address and your access") from error
-            found = 0
-            for entry in entries:
-                path = f"{one.name}/{entry.get('path')}"
-                if entry.get("type") != "file" or not self.accepts(path):
-                    continue
-                found += 1
-                sha = (entry.get("lfs") or {}).get("oid")
-                yield Remote(
-                    f"{self.base}/datasets/{one.hub}/resolve/{one.revision}/{entry['path']}",
-                    path,
-                    f"sha256:{sha}" if sha else None,
-                    entry.get("size"),
-                    one.license,
-                )
-            if not found:
-                raise BadInput(f"{where}: lists no JSON, Parquet or CSV file of {one.hub}; check the revision")
+            yield from hub.files(
+                self.base,
+                one.hub,
+                one.revision,
+                fetch,
+                self.accepts,
+                kinds="JSON, Parquet or CSV",
+                license=one.license,
+                folder=f"{one.name}/",
+            )
 
     def read(self, path: Path, name: str) -> Iterator[Document]:
         """One document for every answer of every row.

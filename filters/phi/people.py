@@ -9,6 +9,7 @@ site's, or made at random beside the table (`key`, mode 0600) where there is non
 import functools
 import os
 import secrets
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from filters.phi.spans import Span
 Knows = Callable[[str], bool]  # whether a word names somebody
 Hashes = npt.NDArray[np.uint64]
 PRIVATE = 0o600
+_AT_ONCE = 1 << 20  # values that wait to be sorted: 8 MB
 _PARTS = 64  # stretches of owners that are joined one after the other, so that memory does not grow with notes
 
 
@@ -79,29 +81,47 @@ def words_in(document: Document) -> set[str]:
 
 def gather(documents: Iterable[Document], key: bytes, out: Path) -> int:
     """Writes a file's two tables, `<out>.owners` and `<out>.words`, the words last; the number of documents."""
-    owners: list[tuple[int, int]] = []
-    pairs: set[tuple[int, int]] = set()
-    for document in documents:
+    owners, pairs = _Pairs(), _Pairs()
+    count = 0
+    for count, document in enumerate(documents, 1):  # noqa: B007 (how many there were)
         owner = owner_of(key, document)
-        owners.append((_hash(key, "document", document.id), owner))
+        owners.add(_hash(key, "document", document.id), owner)
         try:
             found = words_in(document)
         except Exception:  # noqa: BLE001 (its message may quote the text; the sift drops this document by name)
             continue
-        pairs.update((owner, word_of(key, owner, word)) for word in found)
-    _save(beside(out, "owners"), _columns(owners))
-    _save(beside(out, "words"), _columns(pairs))
-    return len(owners)
+        for word in found:
+            pairs.add(owner, word_of(key, owner, word))
+    _save(beside(out, "owners"), owners.columns())
+    _save(beside(out, "words"), pairs.columns())
+    return count
 
 
 def beside(out: Path, name: str) -> Path:
     return out.with_name(f"{out.name}.{name}.npy")
 
 
-def _columns(pairs: Iterable[tuple[int, int]]) -> Hashes:
-    """uint64 [2, n], sorted by the first, then the second, each pair once."""
-    held = np.array(list(pairs), np.uint64).reshape(-1, 2).T
-    return _sorted(held)
+class _Pairs:
+    """Pairs of 64-bit values, each kept once: 16 bytes a pair, where a set of tuples takes ten times as much."""
+
+    def __init__(self) -> None:
+        self._fresh = array("Q")
+        self._held = np.zeros((2, 0), np.uint64)
+
+    def add(self, one: int, two: int) -> None:
+        self._fresh.extend((one, two))
+        if len(self._fresh) >= max(_AT_ONCE, self._held.size):
+            self._settle()
+
+    def _settle(self) -> None:
+        fresh = np.array(self._fresh, np.uint64).reshape(-1, 2).T
+        self._held = _sorted(np.concatenate([self._held, fresh], axis=1))
+        self._fresh = array("Q")
+
+    def columns(self) -> Hashes:
+        """uint64 [2, n], sorted by the first, then the second."""
+        self._settle()
+        return self._held
 
 
 def _sorted(held: Hashes) -> Hashes:
