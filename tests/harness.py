@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
@@ -120,25 +121,22 @@ def rows(folder: Path, name: str) -> list[dict]:
         ]
 
 
-OWN = {
-    "pubmedqa": "pubmedqa/pubmedqa.yaml",
-    "medqa": "medqa/medqa.yaml",
-    "medmcqa": "medmcqa/medmcqa.yaml",
-    "mmlu_anatomy": "mmlu/default/mmlu_anatomy.yaml",
-    "mmlu_medical_genetics": "mmlu/default/mmlu_medical_genetics.yaml",
-}
+SINGLE = ("pubmedqa", "medqa", "medmcqa")
+MEDICAL = "anatomy clinical_knowledge college_biology college_medicine medical_genetics professional_medicine"
+SUBJECTS = tuple(f"mmlu_{subject}" for subject in MEDICAL.split())
 
 
-def theirs(folder: Path, names: list[str]) -> list[dict]:
-    """The harness' own task files (prompt, choices, scores), asked about the rows of a folder here."""
+def theirs(folder: Path, names: Iterable[str], limit: int | None = None) -> list[dict]:
+    """The harness' own task files (prompt, choices, scores), asked about the first rows of a folder here."""
     import datasets
     import lm_eval
     from lm_eval.tasks._yaml_loader import load_yaml
 
     found = []
     for name in names:
-        config = load_yaml(Path(lm_eval.__file__).parent / "tasks" / OWN[name])
-        table = datasets.Dataset.from_list(rows(folder, name))
+        file = f"mmlu/default/{name}.yaml" if name in SUBJECTS else f"{name}/{name}.yaml"
+        config = load_yaml(Path(lm_eval.__file__).parent / "tasks" / file)
+        table = datasets.Dataset.from_list(rows(folder, name)[:limit])
         held = {"train": table, "validation": table, "test": table, "dev": table}
         config |= {"task": f"own_{name}", "custom_dataset": lambda held=held, **_: held, "dataset_path": None}
         config.pop("tag", None)

@@ -64,39 +64,28 @@ def record(data: bytes) -> tuple[bytes, list[str] | None]:
 
 
 _UNREAD = (b"ref-list", b"table", b"sub-article", b"response")
-_LAST = {b"sub-article", b"response"}  # behind all references and tables
+_FRONT = (b"contrib-group", b"aff", b"author-notes", b"kwd-group")  # cut within <article-meta>, where nothing is prose
 # in the order in which publishers write attributes: the last way says the same as all, and takes five times as long
 _KINDLESS = re.compile(rb"""<xref(?!\sref-type|\srid="[^"<>]*"\sref-type|[^<>]*\sref-type)""")
 _ANCHOR = re.compile(rb"""<ref\s[^<>]*?\bid\s*=\s*["'][^"'<>]*["'][^<>]*?>""")
 
 
 def article(data: bytes, tables: bool = False) -> bytes:
-    """An article without what is not read of it: references (but for their ids), cells, reviews and replies.
+    """An article without what is not read of it: references (but for their ids), cells, authors, reviews and replies.
 
-    They are half of the bytes. What is cut holds no comment, CDATA section or instruction, which could hold
-    something that looks like a tag; whoever parses the rest goes back to the whole when that fails.
+    They are half of the bytes. What is cut holds no CDATA section, comment or instruction with something that
+    looks like a tag; whoever parses the rest goes back to the whole when that fails.
     """
-    kept, done, back = [], 0, 0
+    kept: list[tuple[int, int, bytes]] = []
+    front = data.find(b"</article-meta>")
+    for name in _FRONT if front > 0 else ():
+        kept += _sections(data, name, front)
     for name in _UNREAD:
-        if tables and name == b"table":
-            continue
-        opening, closing = b"<" + name, b"</" + name + b">"
-        start = data.find(opening, back if name in _LAST else 0)
-        while start >= 0:
-            end = data.find(closing, start)
-            if end < 0:
-                break
-            after = data[start + len(opening) : start + len(opening) + 1]
-            inside = data[start:end]
-            if after in b" >\n" and not (b"<!" in inside or b"<?" in inside or b"-->" in inside or b"]]>" in inside):
-                kept.append((start, end + len(closing), name))
-                back = max(back, end)
-                start = data.find(opening, end)
-            else:
-                start = data.find(opening, start + 1)
+        if not (tables and name == b"table"):
+            kept += _sections(data, name, len(data))
     if not kept:
         return data
-    out = []
+    out, done = [], 0
     anchors = _KINDLESS.search(data) is not None
     for start, end, name in sorted(kept):
         if start < done:
@@ -111,3 +100,40 @@ def article(data: bytes, tables: bool = False) -> bytes:
         done = end
     out.append(data[done:])
     return b"".join(out)
+
+
+def _sections(data: bytes, name: bytes, stop: int) -> list[tuple[int, int, bytes]]:
+    """Start and end of the elements of that name that may be cut; of nested ones the innermost."""
+    found = []
+    opening, closing = b"<" + name, b"</" + name + b">"
+    start = data.find(opening, 0, stop)
+    while start >= 0:
+        end = data.find(closing, start, stop)
+        if end < 0:
+            break
+        again = data.find(opening, start + 1, end)
+        # `<table-wrap` begins like `<table`; what closes first may belong to one that is nested
+        while again >= 0 and data[again + len(opening) : again + len(opening) + 1] not in b" >\n":
+            again = data.find(opening, again + 1, end)
+        if again < 0 and data[start + len(opening) : start + len(opening) + 1] in b" >\n" and _plain(data[start:end]):
+            found.append((start, end + len(closing), name))
+            again = data.find(opening, end, stop)
+        elif again < 0:
+            again = data.find(opening, start + 1, stop)
+        start = again
+    return found
+
+
+def _plain(section: bytes) -> bool:
+    """Whether every tag in it is one: no CDATA section, and comments and instructions hold none."""
+    if b"]]>" in section:
+        return False
+    opened = 0
+    for opening, closing in ((b"<!", b"-->"), (b"<?", b"?>")):
+        for part in section.split(opening)[1:]:
+            end = part.find(closing)
+            # `<?supplied-pmid 18943697?>` and `<!--PageBreak-->` are all that most references hold
+            if end < 0 or part.find(b"<", 0, end) >= 0 or part.find(b">", 0, end) >= 0:
+                return False
+            opened += 1
+    return section.count(b"-->") + section.count(b"?>") == opened

@@ -1,10 +1,11 @@
 """Our scores beside the harness' own, on the same items of a folder: they must be equal.
 
-    python -m tests.bench.evaluate --model out/hf --data DIR [--limit 200]
+    python -m tests.bench.evaluate --model out/hf --data DIR [--limit 240]
 
-The harness' own task files (their prompts, choices and metrics) are given the rows of DIR by code that shares
-nothing with our readers (tests/harness.py); both ask the same model in one process. Then the same model is
-asked again from the journal, to see what resuming costs.
+MMLU's limit is shared by its six medical subjects, each of which is a task of the harness. The harness' own
+task files (their prompts, choices and metrics) are given the rows of DIR by code that shares nothing with our
+readers (tests/harness.py); both ask the same model in one process. Then the same model is asked again from
+the journal, to see what resuming costs.
 """
 
 import argparse
@@ -18,14 +19,14 @@ from pathlib import Path
 from tests import harness
 from trainer import evaluate
 
-OURS = {"pubmedqa": "pubmedqa", "medqa": "medqa", "medmcqa": "medmcqa"}
+OURS = (*harness.SINGLE, "mmlu-medical")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--limit", type=int, default=200)
+    parser.add_argument("--limit", type=int, default=240)
     given = parser.parse_args()
     import lm_eval
     from lm_eval.models.huggingface import HFLM
@@ -36,8 +37,8 @@ def main() -> None:
     began = time.process_time()
     held = lm_eval.simple_evaluate(
         lm,
-        tasks=harness.theirs(given.data, list(OURS)),
-        limit=given.limit,
+        tasks=harness.theirs(given.data, harness.SINGLE, given.limit)
+        + harness.theirs(given.data, harness.SUBJECTS, given.limit // len(harness.SUBJECTS)),
         bootstrap_iters=1,
         task_manager=TaskManager(include_defaults=False),  # reading all its files takes 16 s of CPU
     )
@@ -58,12 +59,16 @@ def main() -> None:
         }
     equal = True
     print(
-        f"\n{'task':10}{'items':>7}{'ours':>10}{'theirs':>10}{'same prompt':>13}{'same answer':>13}"
+        f"\n{'task':28}{'items':>7}{'ours':>10}{'theirs':>10}{'same prompt':>13}{'same answer':>13}"
         f"{'largest difference':>20}"
     )
-    for name in OURS:
-        mine, own = content["results"][name]["likelihood"]["acc"], held["results"][f"own_{name}"]["acc,none"]
-        by_prompt = {row["prompt"]: row for row in records[name]}
+    for name in (*harness.SINGLE, *harness.SUBJECTS):
+        task = name if name in harness.SINGLE else "mmlu-medical"
+        mine = content["results"][task]["likelihood"]
+        if task != name:
+            mine = mine["subjects"][name.removeprefix("mmlu_").replace("_", " ")]
+        own = held["results"][f"own_{name}"]["acc,none"]
+        by_prompt = {row["prompt"]: row for row in records[task]}
         prompts = answers = 0
         apart = 0.0
         samples = held["samples"][f"own_{name}"]
@@ -75,8 +80,8 @@ def main() -> None:
             prompts += 1
             answers += row["answer"] == sums.index(max(sums))
             apart = max(apart, *(abs(one - two) for one, two in zip(sums, row["likelihoods"], strict=True)))
-        equal &= mine == own
-        print(f"{name:10}{len(samples):7}{mine:10.4f}{own:10.4f}{prompts:13}{answers:13}{apart:20.2g}")
+        equal &= mine["acc"] == own and prompts == len(samples)
+        print(f"{name:28}{len(samples):7}{mine['acc']:10.4f}{own:10.4f}{prompts:13}{answers:13}{apart:20.2g}")
     for name, seconds in spent.items():
         print(f"{name:24}{seconds:8.1f} CPU seconds, {seconds / spent['theirs']:.2f} of theirs")
     sys.exit(0 if equal else "the scores are not equal")
