@@ -239,9 +239,7 @@ def _write(folder: Path, shards: Sequence[Path], sequence: int, packing: str, gr
         shutil.rmtree(beside)
 
 
-def _paced(
-    pieces: np.ndarray, ends: np.ndarray, group: np.ndarray, off: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _paced(pieces: np.ndarray, ends: np.ndarray, group: np.ndarray, off: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The windows of a block in an order that keeps the groups' shares; `group` is that of each of its rows."""
     from corpus.pacing import paced  # compiled: only who makes an index waits for it
 

@@ -513,13 +513,23 @@ def test_markup_neither_glues_nor_splits_words(tmp_path):
 
 @pytest.mark.parametrize("tables", [False, True])
 def test_the_short_way_through_an_article_says_what_the_whole_way_says(tmp_path, monkeypatch, tables):
+    references = '<ref-list><ref id="r1"><mixed-citation>R%s</mixed-citation></ref></ref-list>'
     tricky = jats(
         "<!-- <ref-list> --><p>Kept.</p><table-wrap><caption><p>C.</p></caption><table><tr><td><table><tr><td>1</td>"
         "</tr></table></td></tr></table></table-wrap><p>Also <![CDATA[<table>]]> kept.</p>" + PROSE,
-        back='<ref-list><ref id="r1"><mixed-citation>R<!-- </ref-list> --></mixed-citation></ref></ref-list>',
+        back=references % "<!-- </ref-list> -->",
         after="<sub-article><body><p>Review.</p></body><sub-article/></sub-article>",
     )
-    path = packed(tmp_path, {"a.xml": tricky.encode(), "b.xml": (RAW / "PMC9000101.1/PMC9000101.1.xml").read_bytes()})
+    # as PMC writes its references, and a collaboration's authors, which lie within authors
+    plain = jats(f"<p>One.</p>{PROSE}", back=references % "<?supplied-pmid 18943697?><!--PageBreak-->").replace(
+        "</article-meta>",
+        "<contrib-group><contrib><collab>C<contrib-group><contrib/></contrib-group></collab></contrib></contrib-group>"
+        "<aff>Aff.</aff></article-meta>",
+    )
+    raw = (RAW / "PMC9000101.1/PMC9000101.1.xml").read_bytes()
+    path = packed(tmp_path, {"a.xml": tricky.encode(), "b.xml": raw, "c.xml": plain.encode()})
+    left = lean.article(plain.encode(), tables)
+    assert b"<mixed-citation>" not in left and b"Aff." not in left and b"<collab>" in left
     source = PMC(tables=tables)
     short = list(source.read(path, path.name))
     monkeypatch.setattr(lean, "article", lambda data, tables: data)

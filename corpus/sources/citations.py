@@ -22,7 +22,12 @@ _LEAD = re.compile(
     r"de|van|von|der|den|del|della|di|da|la|le|dos|te|ter|ten|zu|zur|chapter|p{1,2}\.?|vol\.?)\b\.?",
     re.I,
 )
-_NAMES = re.compile(r"(?:[^\W\d_][\w'’.\-‐‑]*|\d{4}[a-z]?|\d+)(?:[\s,&:–—\-./]+|$)")
+# possessive: initials and their stops could be split in 2^n ways
+_NAMES = re.compile(r"(?:(?>[^\W\d_][\w'’.\-‐‑]*|\d{4}[a-z]|\d+)(?:[\s,&:–—\-./]++|$))*+")
+_WORD = re.compile(r"[\w'’.\-‐‑]+")
+# what a citation leaves at the end of a bracket and at its start
+_TRAIL = re.compile(r"(?:[\s,]*(?:\b(?:see|e\.g\.,?|cf\.|refs?\.?|in)\s*)?)\x00\s*$")
+_FIRST = re.compile(r"^\s*\x00[\s,]*")
 _NUMBERS = re.compile(r"[\s,;:.\d¹²³⁰⁴-⁹⁻–—‒−\-&/*†‡§¶#]*(?:(?:and|to)[\s\d,–\-]*)?")
 # what a citation at the end of a clause leaves hanging: "as described in", "and"
 _HANGING = {"in", "by", "from", "of", "see", "and", "or", "also", "with", "to", "than", "e.g.", "e.g.,", "cf.", "cf"}
@@ -57,9 +62,8 @@ def _idle(segment: str) -> bool:
     if _NUMBERS.fullmatch(rest) or _DATED not in segment:
         return _NUMBERS.fullmatch(rest) is not None
     # what is left must be names: capitalised words; a lower-case word is the sentence's own
-    return all(word[:1].isupper() or not word[:1].isalpha() for word in re.findall(r"[\w'’.\-‐‑]+", rest)) and bool(
-        re.fullmatch(rf"(?:{_NAMES.pattern})*", rest)
-    )
+    capital = all(word[:1].isupper() or not word[:1].isalpha() for word in _WORD.findall(rest))
+    return capital and _NAMES.fullmatch(rest) is not None
 
 
 def _group(found: re.Match[str]) -> str:
@@ -71,8 +75,7 @@ def _group(found: re.Match[str]) -> str:
                 continue
             segment = segment.replace(_DATED, CITED)
             segment = _CHAIN.sub(CITED, segment)
-            segment = re.sub(r"(?:[\s,]*(?:\b(?:see|e\.g\.,?|cf\.|refs?\.?|in)\s*)?)\x00\s*$", "", segment)
-            segment = re.sub(r"^\s*\x00[\s,]*", "", segment)
+            segment = _FIRST.sub("", _TRAIL.sub("", segment))
         if segment.strip():
             kept.append(segment)
     if not kept:

@@ -31,6 +31,7 @@ _REFERENCES = {"ref", "element-citation", "mixed-citation", "citation", "nlm-cit
 _CITING = {"bibr", "ref", "citation"}
 _YEAR = re.compile(r"\W*(?:1[89]|20)\d\d[a-z]?\W*")
 _CITATION_TEXT = re.compile(r"[\W\d_]*(?:(?:and|to|refs?|y|e)\b[\W\d_]*)*")
+_CITED_BY_NAME = re.compile(f"{OPEN}[^{CLOSE}]*{CLOSE}")
 # asked for by name, a label is its text; within a line it is not part of the sentence
 _NAMED = {"label", "title"}
 
@@ -102,7 +103,7 @@ class Lines:
         elif name in ("sup", "sub"):
             text = self.within(part, held, floats)
             if CITED in text or OPEN in text:
-                text = re.sub(f"{OPEN}[^{CLOSE}]*{CLOSE}", CITED, text)
+                text = _CITED_BY_NAME.sub(CITED, text)
                 rest = text.replace(CITED, "")
                 out.append(CITED if _CITATION_TEXT.fullmatch(rest) else text)
             else:

@@ -77,12 +77,14 @@ def article(data: bytes, tables: bool = False) -> bytes:
     looks like a tag; whoever parses the rest goes back to the whole when that fails.
     """
     kept: list[tuple[int, int, bytes]] = []
+    root = data.find(b"<article")
+    plain = root >= 0 and _plain(data, root, len(data))  # then so is every part, and nothing begins within a comment
     front = data.find(b"</article-meta>")
     for name in _FRONT if front > 0 else ():
-        kept += _sections(data, name, front)
+        kept += _sections(data, name, front, plain)
     for name in _UNREAD:
         if not (tables and name == b"table"):
-            kept += _sections(data, name, len(data))
+            kept += _sections(data, name, len(data), plain)
     if not kept:
         return data
     out, done = [], 0
@@ -102,38 +104,49 @@ def article(data: bytes, tables: bool = False) -> bytes:
     return b"".join(out)
 
 
-def _sections(data: bytes, name: bytes, stop: int) -> list[tuple[int, int, bytes]]:
+def _sections(data: bytes, name: bytes, stop: int, plain: bool) -> list[tuple[int, int, bytes]]:
     """Start and end of the elements of that name that may be cut; of nested ones the innermost."""
     found = []
-    opening, closing = b"<" + name, b"</" + name + b">"
-    start = data.find(opening, 0, stop)
+    closing = b"</" + name + b">"
+    start = _opened(data, name, 0, stop)
     while start >= 0:
         end = data.find(closing, start, stop)
         if end < 0:
             break
-        again = data.find(opening, start + 1, end)
-        # `<table-wrap` begins like `<table`; what closes first may belong to one that is nested
-        while again >= 0 and data[again + len(opening) : again + len(opening) + 1] not in b" >\n":
-            again = data.find(opening, again + 1, end)
-        if again < 0 and data[start + len(opening) : start + len(opening) + 1] in b" >\n" and _plain(data[start:end]):
-            found.append((start, end + len(closing), name))
-            again = data.find(opening, end, stop)
-        elif again < 0:
-            again = data.find(opening, start + 1, stop)
+        again = _opened(data, name, start + 1, end)  # what closes first belongs to the one that is nested
+        if again < 0:
+            if plain or _plain_alone(data, start, end):
+                found.append((start, end + len(closing), name))
+            again = _opened(data, name, end, stop)
         start = again
     return found
 
 
-def _plain(section: bytes) -> bool:
-    """Whether every tag in it is one: no CDATA section, and comments and instructions hold none."""
-    if b"]]>" in section:
-        return False
-    opened = 0
+def _opened(data: bytes, name: bytes, start: int, stop: int) -> int:
+    """Where the next element of that name begins, -1 when none does; `<table-wrap` begins like `<table`."""
+    opening = b"<" + name
+    at = data.find(opening, start, stop)
+    while at >= 0 and data[at + len(opening) : at + len(opening) + 1] not in b" >\n":
+        at = data.find(opening, at + 1, stop)
+    return at
+
+
+def _plain(data: bytes, start: int, stop: int) -> bool:
+    """Whether every tag in a part is one: no CDATA section, and comments and instructions hold none."""
     for opening, closing in ((b"<!", b"-->"), (b"<?", b"?>")):
-        for part in section.split(opening)[1:]:
-            end = part.find(closing)
+        at = data.find(opening, start, stop)
+        while at >= 0:
+            end = data.find(closing, at, stop)
             # `<?supplied-pmid 18943697?>` and `<!--PageBreak-->` are all that most references hold
-            if end < 0 or part.find(b"<", 0, end) >= 0 or part.find(b">", 0, end) >= 0:
+            if end < 0 or data.find(b"<", at + 1, end) >= 0 or data.find(b">", at, end) >= 0:
                 return False
-            opened += 1
-    return section.count(b"-->") + section.count(b"?>") == opened
+            at = data.find(opening, end, stop)
+    return True
+
+
+def _plain_alone(data: bytes, start: int, stop: int) -> bool:
+    """The same for a part of a text that is not plain as a whole: nor does the part begin within a comment."""
+    if not _plain(data, start, stop) or data.find(b"]]>", start, stop) >= 0:
+        return False
+    opened = data.count(b"<!", start, stop) + data.count(b"<?", start, stop)
+    return opened == data.count(b"-->", start, stop) + data.count(b"?>", start, stop)
