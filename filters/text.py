@@ -55,7 +55,7 @@ _CODE_JUNK = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
 _HYPHENATED = re.compile("(?<=[^\\W\\d_])\u00ad\n(?=[^\\W\\d_])")
 # Joiners shape Indic and Arabic script and emoji; beside ASCII they are litter.
 _JOINERS = re.compile("(?<=[\x00-\x7f])[\u200c\u200d]+|[\u200c\u200d]+(?=[\x00-\x7f]|\\Z)|\\A[\u200c\u200d]+")
-_TRAILING = re.compile("[ \t]+(?=\n|\\Z)")
+_TRAILING = re.compile("(?<![ \t])[ \t]++(?=\n|\\Z)")
 _BLANK_LINES = re.compile("\n{4,}")
 
 # Word processors put the Symbol and Wingdings fonts at U+F020..U+F0FF. Letters and operators after

@@ -373,3 +373,9 @@ def test_datatrove_s_own_filters_run():
 def test_words():
     assert split("It's 3.5 mg, (so)...") == ["It's", "3.5", "mg,", "(so)..."]
     assert split("It's 3.5 mg, (so)...", "regex") == ["It's", "3.5", "mg", ",", "(", "so", ")", "..."]
+
+
+@pytest.mark.timeout(60)
+def test_a_page_of_spaces_is_mended_at_once():
+    text = f"a{' ' * 300_000}b\nc{' ' * 300_000}\nd"
+    assert Repair()(document(text)).text == f"a{' ' * 300_000}b\nc\nd"

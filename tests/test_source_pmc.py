@@ -320,6 +320,18 @@ def test_text_without_citations_is_left_alone_31():
     assert uncite(f"a{CITED}") == "a" and uncite(f"{OPEN}Nemo 2001{CLOSE} saw") == "Nemo 2001 saw"
 
 
+@pytest.mark.timeout(60)  # each of these took hours while a pattern could split it in many ways
+def test_text_that_patterns_could_split_in_many_ways_is_read_at_once(tmp_path):
+    initials = "A." * 60
+    named = f"seen (Nemo {cite('Nemo 2001')} {initials}=)"
+    assert paragraphs(tmp_path, f"<p>It was {named}</p>") == [f"It was seen (Nemo {initials}=)"]
+    spaced = f"seen (q{' ,' * 20_000} q {cite(1)})"
+    assert paragraphs(tmp_path, f"<p>It was {spaced}</p>") == [f"It was seen (q{' ,' * 20_000} q)"]
+    article = jats(f"<sec><title>{'1' * 300}</title>{PROSE}</sec>")
+    path = packed(tmp_path, {"a.xml": article.encode()})
+    assert f"## {'1' * 300}" in next(iter(PMC().read(path, path.name))).text
+
+
 def test_reviews_replies_and_translations_are_left_out_32(tmp_path):
     after = '<sub-article article-type="reviewer-report"><body><p>Review.</p></body></sub-article>'
     after += "<response><body><p>Reply.</p></body></response>"

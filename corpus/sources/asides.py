@@ -71,7 +71,7 @@ _HEADINGS = (
     r"conflitos? de interesses?|conflictos? de inter[eé]s(?:es)?|financiamento|financiación|colaborador(?:es|as)",
 )
 _ASIDE = re.compile("|".join(f"(?:{heading})" for heading in _HEADINGS), re.I)
-_NUMBER = re.compile(r"^(?:(?:\d+\.?)+|[ivxIVX]+\.|[A-Z]\.)\s+")
+_NUMBER = re.compile(r"^(?:(?:\d++\.?)++|[ivxIVX]+\.|[A-Z]\.)\s+")
 _TYPES = {
     *("supplementary-material", "supplementary material", "data-availability", "coi-statement", "funding-information"),
     *("author-contributions", "author-contribution", "ethics-statement", "additional-information", "funding", "ack"),

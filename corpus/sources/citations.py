@@ -26,7 +26,7 @@ _LEAD = re.compile(
 _NAMES = re.compile(r"(?:(?>[^\W\d_][\w'’.\-‐‑]*|\d{4}[a-z]|\d+)(?:[\s,&:–—\-./]++|$))*+")
 _WORD = re.compile(r"[\w'’.\-‐‑]+")
 # what a citation leaves at the end of a bracket and at its start
-_TRAIL = re.compile(r"(?:[\s,]*(?:\b(?:see|e\.g\.,?|cf\.|refs?\.?|in)\s*)?)\x00\s*$")
+_TRAIL = re.compile(r"(?<![\s,])(?:[\s,]*+(?:\b(?:see|e\.g\.,?|cf\.|refs?\.?|in)\s*)?)\x00\s*$")
 _FIRST = re.compile(r"^\s*\x00[\s,]*")
 _NUMBERS = re.compile(r"[\s,;:.\d¹²³⁰⁴-⁹⁻–—‒−\-&/*†‡§¶#]*(?:(?:and|to)[\s\d,–\-]*)?")
 # what a citation at the end of a clause leaves hanging: "as described in", "and"

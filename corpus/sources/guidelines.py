@@ -31,7 +31,7 @@ _TEXTS = ("clean_text", "text", "raw_text")
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _LIGATURE = re.compile("[ﬀ-ﬆ]")
 # "signi ﬁ cant", "bene ﬁt": a ligature that was set apart from its word.
-_APART = re.compile(r"([^\W\d_ﬀ-ﬆ]*)( ?)([ﬀ-ﬆ])( ?)([^\W\d_ﬀ-ﬆ]*)")
+_APART = re.compile(r"([^\W\d_ﬀ-ﬆ]{0,40})( ?)([ﬀ-ﬆ])( ?)([^\W\d_ﬀ-ﬆ]*)")
 # "recom-\nmendation", and "recom- mendation" where GROBID has joined the lines already.
 _BROKEN = re.compile(r"\b([^\W\d_]{2,})-(?:[ \t]*\n[ \t]*|[ \t])([a-z]{2,})\b")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")

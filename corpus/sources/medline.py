@@ -45,7 +45,7 @@ _TRANSLATED = re.compile(r"\s*\((?:author'?s'? )?transl(?:ation)?\.?\)?(?=\W*$)"
 _APPENDED = re.compile(
     r"\s*\[\s*(?:proceedings|letter|editorial|abstract|review|case report|news|comment)s?\](?=\W*$)", re.I
 )
-_TRUNCATED = re.compile(r"\s*[(\[]?\s*ABSTRACT TRUNCATED(?:\s*AT\s+\d+\s+WORDS)?\s*[)\]]?\s*\.?\s*$")
+_TRUNCATED = re.compile(r"(?<!\s)\s*+[(\[]?\s*ABSTRACT TRUNCATED(?:\s*AT\s+\d+\s+WORDS)?\s*[)\]]?\s*\.?\s*$")
 _ELSEWHERE = re.compile(r"\W*abstract (?:is )?available (?:in [\w, ]+ )?from the publisher\W*", re.I)
 # a tail that speaks of rights: it begins a sentence, and nothing but rights follows it
 _RIGHTS = re.compile(
