@@ -63,9 +63,10 @@ def start(workers: int, address: str | None = None) -> None:
     paths = [path for path in sys.path if path] + [os.getcwd()]
     here: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
-        # Payloads go through files, so the object store needs next to nothing.
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
-        here |= {"num_cpus": workers, "include_dashboard": False, "object_store_memory": 100 << 20}
+        # "local": a cluster that runs on this machine, or RAY_ADDRESS, is not asked for. Payloads go through files,
+        # so the object store needs next to nothing.
+        here |= {"address": "local", "num_cpus": workers, "include_dashboard": False, "object_store_memory": 100 << 20}
     else:
         here |= {"address": address}
     try:
@@ -82,8 +83,13 @@ def stop() -> None:
         ray.shutdown()
 
 
-def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
-    """The function's result, or the user's error that it ended with; other errors are raised."""
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...], folder: str) -> tuple[Any, BaseException | None]:
+    """The function's result, or the user's error that it ended with; other errors are raised.
+
+    Relative paths begin in `folder`, where the build was begun: a cluster's workers begin elsewhere.
+    """
+    if os.path.isdir(folder):  # a machine that does not share it may still share what absolute paths name
+        os.chdir(folder)
     try:
         return function(*arguments), None
     except ValueError as error:
@@ -92,9 +98,10 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any
 
 def _outcomes(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any] | None]:
     """(index, outcome) of every job, as they end; None now and then while all are still at work."""
+    folder = os.getcwd()
     if not ray.is_initialized():
         for index, arguments in enumerate(jobs):
-            yield index, _call(function, arguments)
+            yield index, _call(function, arguments, folder)
         return
     task = ray.remote(num_cpus=1, max_retries=RETRIES)(_call)
     shared = ray.put(function)
@@ -102,7 +109,7 @@ def _outcomes(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> 
     waiting: dict[Any, int] = {}
     following = iter(range(len(jobs)))
     for index in following:
-        waiting[task.remote(shared, jobs[index])] = index
+        waiting[task.remote(shared, jobs[index], folder)] = index
         if len(waiting) >= limit:
             break
     while waiting:
@@ -118,7 +125,7 @@ def _outcomes(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> 
             raise error.cause from None
         yield index, outcome
         for following_index in following:
-            waiting[task.remote(shared, jobs[following_index])] = following_index
+            waiting[task.remote(shared, jobs[following_index], folder)] = following_index
             break
 
 

@@ -122,6 +122,30 @@ def test_two_workers_and_another_order_of_files_give_the_same_bytes(out, built, 
     assert tree((tmp_path / "build").resolve()) == tree(built)
 
 
+def test_a_cluster_gives_the_same_bytes(built, tmp_path):
+    """Two machines of one core, whose Ray was started in another folder than the build, with a relative --out."""
+    code = (
+        "import os, sys\n"
+        "from ray.cluster_utils import Cluster\n"
+        "small = {'num_cpus': 1, 'object_store_memory': 100 << 20}\n"
+        "cluster = Cluster(initialize_head=True, head_node_args={**small, 'include_dashboard': False})\n"
+        "cluster.add_node(**small)\n"
+        "os.chdir(sys.argv.pop(1))\n"
+        "from pipelines.build import main\n"
+        "sys.exit(main([*sys.argv[1:], '--ray-address', cluster.address]))\n"
+    )
+    (tmp_path / "elsewhere").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), *MIX, "--out", "own"],
+        cwd=tmp_path / "elsewhere",
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert tree((tmp_path / "own/build").resolve()) == tree(built)
+
+
 def test_a_killed_build_goes_on_to_the_same_bytes(out, built, tmp_path):
     """kill -9 at three moments of the run; what is finished by then stays and is used."""
     command_line = [sys.executable, "-m", "pipelines.build", *MIX, "--out", str(tmp_path), "--workers", "1"]

@@ -1,5 +1,6 @@
 """What the engine promises: results in order, failures told together, finished files kept."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -72,7 +73,11 @@ def test_ray_gives_the_same_results_and_the_same_errors(tmp_path):
     source = tmp_path / "file"
     source.write_bytes(b"whole")
     done = subprocess.run(
-        [sys.executable, "-c", RAY, str(source)], capture_output=True, text=True, cwd=Path(layer.__file__).parent.parent
+        [sys.executable, "-c", RAY, str(source)],
+        capture_output=True,
+        text=True,
+        cwd=Path(layer.__file__).parent.parent,
+        env={**os.environ, "RAY_ADDRESS": "127.0.0.1:1"},  # a cluster that nobody asked for is not joined
     )
     assert done.returncode == 0, done.stderr
     assert "raised as it was: FileNotFoundError" in done.stdout
