@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 import re
 import threading
 import time
@@ -17,11 +18,14 @@ import requests
 
 from corpus.files import BadInput
 from pipelines import transport
+from pipelines.progress import say, span
 from pipelines.transport import Interrupted, Reply, Stopped
 
 T = TypeVar("T")
 
 _SIDE_CAR = re.compile(r'href="([^"/?]+\.md5)"')
+PATIENCE = 3.0  # seconds of a pause that is told of: who waits so long wants to know for what
+BEAT = 10.0  # seconds between two such lines for one host
 HOPELESS = 4  # after so many failures in a row, the rest would fail too
 
 
@@ -49,6 +53,14 @@ class _Host:
     def __init__(self, places: int) -> None:
         self.places = threading.Semaphore(places)
         self.not_before = 0.0
+        self.told = -math.inf
+
+    def tell(self, line: str) -> None:
+        """Says that somebody waits, but not for everybody who does."""
+        now = time.monotonic()
+        if now - self.told >= BEAT:
+            self.told = now
+            say(line)
 
 
 class Door:
@@ -164,6 +176,9 @@ class Door:
                 pause = min(max(pause, error.after), self.manners.longest)
                 if error.after:  # the server spoke to everybody who asks it
                     self._host(url).not_before = time.monotonic() + pause
+                if pause >= PATIENCE:
+                    again = f"try {failed + 1} of {self.manners.tries} in {span(pause)}"
+                    self._host(url).tell(f"  {urllib.parse.urlsplit(url).hostname}: {error}; {again}")
                 if self.stop.wait(pause):
                     raise Stopped from error
 

@@ -26,7 +26,7 @@ from corpus.sources.pmc import PMC
 from corpus.sources.pubmed import PubMed
 from corpus.sources.redpajama import RedPajama
 from corpus.world import mimic, notes, others, papers, pmc, pubmed, redpajama
-from pipelines import arrivals, bundles, fetch
+from pipelines import arrivals, bundles, door, fetch
 from pipelines.arrivals import STATE, Folder
 from pipelines.door import Door, Manners
 from pipelines.download import fetch as fetch_files
@@ -167,9 +167,13 @@ def test_hopeless_hosts_are_given_up_with_a_sentence(site, tmp_path):
     assert world.asked["/file.bin"] == QUICK.tries
 
 
-def test_nobody_at_the_address(tmp_path):
+def test_nobody_at_the_address(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(door, "PATIENCE", 0)
     with pytest.raises(BadInput, match=r"given up after 4 tries"):
-        brought([Remote("http://127.0.0.1:9/file.bin", "file.bin")], tmp_path / "got")
+        brought([Remote("http://127.0.0.1:9/file.bin?token=hidden", "file.bin")], tmp_path / "got")
+    told = [line for line in capsys.readouterr().err.splitlines() if "try " in line]
+    assert len(told) == 1  # once in a while, not each time
+    assert "127.0.0.1" in told[0] and "try 2 of 4 in 0 s" in told[0] and "hidden" not in told[0]
 
 
 def test_missing_files_and_wrong_schemes(site, tmp_path):
