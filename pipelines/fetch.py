@@ -10,6 +10,7 @@ import difflib
 import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from datetime import date
 from pathlib import Path
 
 from corpus.sources import Source
@@ -60,6 +61,11 @@ def chosen(
     found = []
     if limit is not None and limit < 1:
         raise ValueError(f"--limit {limit}: expected at least 1")
+    if since is not None:
+        try:
+            since = date.fromisoformat(since).isoformat()
+        except ValueError:
+            raise ValueError(f"--since {since}: expected a date as YYYY-MM-DD") from None
     if base is not None and len(names) != 1:
         raise ValueError(f"--base is the address of one source, but {len(names)} are named; fetch them one by one")
     for name in names:

@@ -10,6 +10,7 @@ Without `ray.init()` everything runs here, in order, under a debugger if need be
 
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from corpus.files import BadInput, text_digest
 from pipelines.progress import Progress, say
 
 IN_FLIGHT = 4  # tasks handed to Ray per core before one must end: enough to hide its dispatch
+PATIENCE = 10.0  # seconds in which a cluster's head must answer
 BEAT = 5.0  # seconds without a finished file until the progress line is told again
 RETRIES = 3  # of a task whose worker died; tasks write whole files or none, so again is safe
 
@@ -70,12 +72,20 @@ def start(workers: int, address: str | None = None) -> None:
     else:
         here |= {"address": address}
     try:
+        _answers(address)
         ray.init(**here)
-    except ConnectionError as error:
+    except OSError as error:
         raise ValueError(
             f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`, "
             "or leave --ray-address out to run on this machine"
         ) from error
+
+
+def _answers(address: str | None) -> None:
+    """Raises OSError when nobody listens at a cluster's host and port, for which Ray itself would wait for ever."""
+    host, colon, port = (address or "").rpartition("/")[2].rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
 
 
 def stop() -> None:

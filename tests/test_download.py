@@ -664,7 +664,7 @@ def test_release_2_of_redpajama_comes_by_snapshot_and_language(tmp_path):
 
 
 def test_since_takes_new_update_files_alone(served, tmp_path):
-    status = fetch.main(["pubmed", "--base", f"{served.url}/pubmed", "--since", "2026-02-02", "--dest", str(tmp_path)])
+    status = fetch.main(["pubmed", "--base", f"{served.url}/pubmed", "--since", "20260202", "--dest", str(tmp_path)])
     assert status == 0
     assert [path.name for path in (tmp_path / "pubmed").rglob("*.gz")] == ["pubmed26n0005.xml.gz"]
 
@@ -676,6 +676,7 @@ def test_the_command_says_what_is_wrong(capsys, tmp_path):
     assert "no dated updates" in capsys.readouterr().err
     assert fetch.main(["pubmed", "pmc", "--base", "x"]) == 2
     assert fetch.main(["pubmed", "--limit", "0"]) == 2
+    assert fetch.main(["pubmed", "--since", "2026-13-01"]) == 2
     assert fetch.main(["guidelines", "--base", (tmp_path / "none").as_uri(), "--dest", str(tmp_path)]) == 2
     assert "check the address" in capsys.readouterr().err
 

@@ -92,3 +92,6 @@ def test_an_absent_cluster_is_named(monkeypatch):
     monkeypatch.setattr(layer.ray, "init", nobody)
     with pytest.raises(ValueError, match="no Ray cluster answers at 'auto'"):
         layer.start(2, "auto")
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match=r"no Ray cluster answers at '127\.0\.0\.1:9' .*refused"):
+        layer.start(2, "127.0.0.1:9")
