@@ -91,7 +91,7 @@ _REPEATS = ("graphic", "teaser", "toc", "short", "video", "precis", "editor", "o
 _MAIN = {"", "abstract", "primary", "main", "normal", "structured", "section", "background"}
 
 
-@lru_cache(1 << 16)  # articles share most of these headings
+@lru_cache(4096)  # articles share most of these headings
 def aside(heading: str, kind: str, top: bool) -> bool:
     """Whether a section is left out, by its heading, its `sec-type`, and whether it stands at the first level."""
     if kind.strip().lower() in _TYPES:
