@@ -12,6 +12,7 @@ import os
 import re
 import socket
 import sys
+import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,20 +73,24 @@ def start(workers: int, address: str | None = None) -> None:
     else:
         here |= {"address": address}
     try:
-        _answers(address)
+        if address is not None:
+            _answers(address)
         ray.init(**here)
-    except OSError as error:
+    except ConnectionError as error:
         raise ValueError(
             f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`, "
             "or leave --ray-address out to run on this machine"
         ) from error
 
 
-def _answers(address: str | None) -> None:
-    """Raises OSError when nobody listens at a cluster's host and port, for which Ray itself would wait for ever."""
-    host, colon, port = (address or "").rpartition("/")[2].rpartition(":")
-    if colon and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+def _answers(address: str) -> None:
+    """Raises ConnectionError when nobody listens at a cluster's host and port, for which Ray itself waits minutes."""
+    place = urllib.parse.urlsplit(address if "//" in address else f"//{address}")
+    if place.port is not None:
+        try:
+            socket.create_connection((place.hostname, place.port), timeout=PATIENCE).close()
+        except OSError as error:
+            raise ConnectionError(str(error)) from error
 
 
 def stop() -> None:
@@ -93,33 +98,34 @@ def stop() -> None:
         ray.shutdown()
 
 
-def _call(function: Callable[..., Any], arguments: tuple[Any, ...], folder: str) -> tuple[Any, BaseException | None]:
-    """The function's result, or the user's error that it ended with; other errors are raised.
-
-    Relative paths begin in `folder`, where the build was begun: a cluster's workers begin elsewhere.
-    """
-    if os.path.isdir(folder):  # a machine that does not share it may still share what absolute paths name
-        os.chdir(folder)
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
+    """The function's result, or the user's error that it ended with; other errors are raised."""
     try:
         return function(*arguments), None
     except ValueError as error:
         return None, error
 
 
+def _call_in(folder: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
+    """The same in a worker: relative paths begin where the build was begun, and a cluster's workers elsewhere."""
+    if os.path.isdir(folder):  # a machine that does not share it may still share what absolute paths name
+        os.chdir(folder)
+    return _call(function, arguments)
+
+
 def _outcomes(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any] | None]:
     """(index, outcome) of every job, as they end; None now and then while all are still at work."""
-    folder = os.getcwd()
     if not ray.is_initialized():
         for index, arguments in enumerate(jobs):
-            yield index, _call(function, arguments, folder)
+            yield index, _call(function, arguments)
         return
-    task = ray.remote(num_cpus=1, max_retries=RETRIES)(_call)
-    shared = ray.put(function)
+    task = ray.remote(num_cpus=1, max_retries=RETRIES)(_call_in)
+    folder, shared = os.getcwd(), ray.put(function)
     limit = max(2, IN_FLIGHT * int(ray.cluster_resources().get("CPU", 1)))
     waiting: dict[Any, int] = {}
     following = iter(range(len(jobs)))
     for index in following:
-        waiting[task.remote(shared, jobs[index], folder)] = index
+        waiting[task.remote(folder, shared, jobs[index])] = index
         if len(waiting) >= limit:
             break
     while waiting:
@@ -135,7 +141,7 @@ def _outcomes(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> 
             raise error.cause from None
         yield index, outcome
         for following_index in following:
-            waiting[task.remote(shared, jobs[following_index], folder)] = following_index
+            waiting[task.remote(folder, shared, jobs[following_index])] = following_index
             break
 
 

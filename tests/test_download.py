@@ -663,8 +663,9 @@ def test_release_2_of_redpajama_comes_by_snapshot_and_language(tmp_path):
         assert [d.meta["language"] for path in came for d in source.read(path, path.name)] == ["en"] * 4
 
 
-def test_since_takes_new_update_files_alone(served, tmp_path):
-    status = fetch.main(["pubmed", "--base", f"{served.url}/pubmed", "--since", "20260202", "--dest", str(tmp_path)])
+@pytest.mark.parametrize("since", ["2026-02-02", "20260202"])
+def test_since_takes_new_update_files_alone(served, tmp_path, since):
+    status = fetch.main(["pubmed", "--base", f"{served.url}/pubmed", "--since", since, "--dest", str(tmp_path)])
     assert status == 0
     assert [path.name for path in (tmp_path / "pubmed").rglob("*.gz")] == ["pubmed26n0005.xml.gz"]
 

@@ -95,3 +95,5 @@ def test_an_absent_cluster_is_named(monkeypatch):
     monkeypatch.undo()
     with pytest.raises(ValueError, match=r"no Ray cluster answers at '127\.0\.0\.1:9' .*refused"):
         layer.start(2, "127.0.0.1:9")
+    with pytest.raises(ValueError, match=r"no Ray cluster answers at 'ray://\[::1\]:9'"):
+        layer.start(2, "ray://[::1]:9")
