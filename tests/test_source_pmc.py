@@ -320,7 +320,7 @@ def test_text_without_citations_is_left_alone_31():
     assert uncite(f"a{CITED}") == "a" and uncite(f"{OPEN}Nemo 2001{CLOSE} saw") == "Nemo 2001 saw"
 
 
-@pytest.mark.timeout(60)  # each of these took hours while a pattern could split it in many ways
+@pytest.mark.timeout(60)  # a minute to for ever, while a pattern could split each of these in many ways
 def test_text_that_patterns_could_split_in_many_ways_is_read_at_once(tmp_path):
     initials = "A." * 60
     named = f"seen (Nemo {cite('Nemo 2001')} {initials}=)"
